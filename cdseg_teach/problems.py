@@ -1,0 +1,15 @@
+"""The one exception for whatever its reader can mend."""
+
+
+class Problem(ValueError):
+    """A user's mistake or a broken input, told in one line: what, where, and how to mend it.
+
+    The command line prints the message on stderr and exits with 2; in a notebook it is the last line of the traceback.
+
+    Examples
+    --------
+    >>> raise Problem("sub-03/T2.nii.gz: 4 values are not finite; export the volume again")
+    Traceback (most recent call last):
+        ...
+    cdseg_teach.problems.Problem: sub-03/T2.nii.gz: 4 values are not finite; export the volume again
+    """
