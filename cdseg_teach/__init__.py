@@ -1,0 +1,34 @@
+"""Cross-domain medical image segmentation, as a lecture that you can touch.
+
+Every public name is looked up when it is first used, so that ``import cdseg_teach`` stays cheap:
+torch and friends load with the first name that needs them.
+"""
+
+import importlib
+import os
+
+__version__ = "0.1.0"
+
+# Waiting OpenMP threads spin by default: two kernels on two cores then slow each other down
+# tenfold. OpenMP reads this once, when torch loads, so it is set before anything imports torch.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+_MODULE_OF = {
+    "Problem": "problems",
+}
+
+__all__ = ["__version__", *_MODULE_OF]
+
+
+def __getattr__(name: str) -> object:
+    """Import the module that holds `name`, and keep the name here for the next time."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Names for tab completion, whether they are loaded yet or not."""
+    return sorted({*globals(), *__all__})
