@@ -1,0 +1,57 @@
+"""Train on S: ordinary supervised learning, the baseline of every comparison."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from cdseg_teach.methods.learner import Learner
+
+
+class Supervised(Learner):
+    """Minimise L_seg on labelled slices of one domain.
+
+    See `Learner` for the arguments, which are all of them.
+
+    Examples
+    --------
+    >>> learner = Supervised(study.source.train, seed=0)         # doctest: +SKIP
+    >>> for report in steps(learner, 500):                       # doctest: +SKIP
+    ...     print(report["loss_seg"])
+    """
+
+    def step(self) -> dict[str, float]:
+        """One batch of S, one step down the gradient of L_seg."""
+        images, labels = self.source.draw()
+
+        self.optimiser.zero_grad()
+        loss_seg = segmentation_loss(self.segmenter(images), labels)
+        loss_seg.backward()
+
+        report = {"loss_seg": loss_seg.item(), "learning_rate": self.learning_rate}
+        self._update_segmenter()
+        self.steps_done += 1
+        return report
+
+
+def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """L_seg = cross-entropy + (1 - soft Dice), the Dice a mean over the foreground classes.
+
+    Parameters
+    ----------
+    logits
+        [N, K, H, W].
+    labels
+        Class indices [N, H, W], 0 is background.
+
+    References
+    ----------
+    Milletari et al. 2016, "V-Net" (soft Dice).
+    """
+    probabilities = logits.softmax(dim=1)[:, 1:]
+    truth = F.one_hot(labels, logits.shape[1]).movedim(-1, 1)[:, 1:].to(probabilities.dtype)
+    overlap = (probabilities * truth).sum(dim=(0, 2, 3))
+    sizes = (probabilities + truth).sum(dim=(0, 2, 3))
+    # Plus 1: a batch without the structure asks for none, and does not divide by zero.
+    soft_dice = ((2 * overlap + 1) / (sizes + 1)).mean()
+    return F.cross_entropy(logits, labels) + 1 - soft_dice
