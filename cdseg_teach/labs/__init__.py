@@ -1,0 +1,1 @@
+"""Pictures that move: labs of ipywidgets and plotly, driven by the browser's clock."""

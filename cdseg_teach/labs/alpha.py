@@ -1,0 +1,236 @@
+"""The α lab: a segmenter and a discriminator play against each other, and the room moves α.
+
+This module is the lab without its controls, so that `lab.run(200)` needs no browser; `alpha_view` draws it.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .. import plots
+from ..experiments.recording import Frame, RecordedRun, Recorder
+from ..problems import Problem
+from .display import Shown
+from .player import Player
+
+ALPHAS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+RECORDED, CHECKPOINT, SCRATCH = "recorded run", "checkpoint", "scratch"
+LABELS_ARE_FOR = (
+    "Target labels are used only to look: for the DSC on T, the outline of the truth, and the choice of the slice. "
+    "Neither network ever sees them."
+)
+
+
+class AlphaLab(Shown):
+    """Adversarial learning, live: L_segAdv = L_seg − α L_adv, with α in your hand.
+
+    α, warm-up and what is pinned can change at any time; the starting point and the joint batch begin a new run.
+
+    Parameters
+    ----------
+    study
+        Source, target and their fixed test slices.
+    start_from
+        A learner trained on S, the checkpoint; without it the lab begins from scratch.
+    alpha
+        Weight of L_adv, ≥ 0.
+    seed
+        Of weights and batches.
+    warm_up, joint_batch
+        Whether α is ramped up; whether S and T share a batch (see `Adversarial`).
+    recorded, resume
+        A run that was recorded before, and the learner's state at its last step, from where the lab goes on.
+    every
+        Steps between two looks at the fixed slices.
+    options
+        All others go to `Adversarial`: schedule_steps, taps, gradient_clip, device, ...
+
+    Examples
+    --------
+    lab = AlphaLab(study, start_from=learner); lab.alpha = 1.0; lab.run(200)
+    """
+
+    def __init__(
+        self,
+        study: Any,
+        start_from: Any = None,
+        *,
+        alpha: float = 1.0,
+        seed: int = 0,
+        warm_up: bool = True,
+        joint_batch: bool = False,
+        recorded: RecordedRun | None = None,
+        resume: Mapping[str, Any] | None = None,
+        every: int = 10,
+        **options: Any,
+    ) -> None:
+        if (recorded is None) != (resume is None):
+            raise Problem("a recorded run and the state to resume from belong together; give both or neither")
+        self.study, self.seed = study, seed
+        self.warm_up, self.joint_batch = warm_up, joint_batch
+        self._checkpoint, self._recorded, self._resume = start_from, recorded, resume
+        self._every, self._options = every, options
+        self.alpha = alpha
+        self.pinned: RecordedRun | None = None
+        self.changed: Callable[[bool], None] = lambda now: None  # the view listens here; now: do not skip it
+        self.player = Player(self._advance)
+        self.start = self.starts[0]
+        self.reset()
+
+    @property
+    def alpha(self) -> float:
+        """The weight that is asked for; the latest value wins and holds from the next step on."""
+        return self._alpha
+
+    @alpha.setter
+    def alpha(self, value: float) -> None:
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not (math.isfinite(number) and number >= 0):
+            raise Problem(f"alpha = {value!r}: must be a number of 0 or more, such as 1.0")
+        self._alpha = number
+
+    @property
+    def starts(self) -> list[str]:
+        """The starting points that this lab has, the first being where it opens."""
+        known = {RECORDED: self._recorded, CHECKPOINT: self._checkpoint, SCRATCH: True}
+        return [name for name, there in known.items() if there is not None]
+
+    @property
+    def step_count(self) -> int:
+        """Steps that the learner has done."""
+        return int(self.learner.steps_done)
+
+    @property
+    def frames(self) -> list[Frame]:
+        """What was seen on the fixed slices until now."""
+        return self.recorder.frames
+
+    def reset(self, start: str | None = None) -> None:
+        """Begin a new run from one of `starts` (the last one used, unless told); what is pinned stays."""
+        if start is not None and start not in self.starts:
+            raise Problem(f"start {start!r}: this lab has {', '.join(self.starts)}")
+        self.start = start or self.start
+        self.player.reset(self._begin)
+        self.changed(True)
+
+    def run(self, n: int, players: str = "both") -> None:
+        """Do n steps at once: the same steps and numbers as n steps of the clock."""
+        self.player.run(n, after=lambda: self.changed(False), players=players)
+        self.changed(True)
+
+    def step(self, players: str = "both") -> dict[str, float]:
+        """Do one step with both players, the "segmenter" or the "discriminator" only, and return its report."""
+        self.player.pause()
+        report = self.player.step(players=players)
+        self.changed(True)
+        return report
+
+    def pin(self, run: RecordedRun | None = None) -> None:
+        """Keep this run (or a recorded one) as the dashed curve that later runs are compared with."""
+        self.pinned = run or self.recording()
+        self.changed(True)
+
+    def unpin(self) -> None:
+        """Take the dashed curve away."""
+        self.pinned = None
+        self.changed(True)
+
+    def recording(self) -> RecordedRun:
+        """Return the run until now; with `lab.learner.state_dict()` it is what `recorded` and `resume` take."""
+        settings = {"seed": self.seed, "start": self.start, "warm_up": self.warm_up, "joint_batch": self.joint_batch}
+        return self.recorder.recording(self.player.history, alpha=self.alpha, **settings)
+
+    def _begin(self) -> None:
+        self.recorder = Recorder(self.study, every=self._every)
+        self.learner = self._new_learner()
+        self._ramp = self.learner.warm_up
+        if self.start == RECORDED and self._recorded is not None:
+            self.learner.load_state_dict(copy.deepcopy(self._resume))
+            self.recorder.resume(self._recorded)
+            self.player.history.extend(self._recorded.reports[: self.step_count])
+        else:
+            self.recorder.begin(self.learner)
+
+    def _new_learner(self) -> Any:
+        from ..methods import Adversarial
+
+        start_from = None if self.start == SCRATCH else self._checkpoint
+        return Adversarial(
+            self.study,
+            start_from=start_from,
+            alpha=self.alpha,
+            seed=self.seed,
+            joint_batch=self.joint_batch,
+            **self._options,
+        )
+
+    def _advance(self, players: str = "both") -> dict[str, float]:
+        asked = self.alpha
+        self.learner.alpha, self.learner.players = asked, players
+        self.learner.warm_up = self._ramp if self.warm_up else lambda step: 1.0
+        report = {"alpha_asked": asked, **self.learner.step(), "step": float(self.learner.steps_done)}
+        self.recorder.after_step(self.learner)
+        return report
+
+    def __repr__(self) -> str:
+        return f"AlphaLab({self.study.name}, seed {self.seed}, alpha={self.alpha:g}, step {self.step_count})"
+
+    def build(self) -> Any:
+        """Return the widget: controls, curves, pictures."""
+        from .alpha_view import AlphaView
+
+        return AlphaView(self).widget
+
+    def still(self) -> tuple[bytes, str]:
+        """Return the state as a PNG and its alternative text."""
+        return plots.png(_picture(self))
+
+
+def describe(lab: AlphaLab, frame: Frame) -> str:
+    """Say in words what a frame shows, without digits that depend on the machine beyond whole percent."""
+    return (
+        f"Step {frame.step}, α = {lab.alpha:g}: DSC {frame.dsc_source * 100:.0f} % on the source and "
+        f"{frame.dsc_target * 100:.0f} % on the target, on fixed test slices."
+    )
+
+
+def _picture(lab: AlphaLab) -> plots.Picture:
+    """Draw the curves of the DSC, the discriminator's accuracy, and the target slice side by side."""
+    frames, last = lab.frames, lab.frames[-1]
+    figure = plots.Picture(12, 4.4, alt=f"α lab. {describe(lab, last)}")
+    scores, accuracy, picture = figure.subplots(1, 3, width_ratios=[1.25, 1.25, 1])
+    steps = [frame.step for frame in frames]
+    for which, name in enumerate(("source", "target")):
+        values = [100 * getattr(frame, f"dsc_{name}") for frame in frames]
+        style = {"color": plots.COLOUR[name], "lw": 2.5, "marker": plots.MARKER[name], "ms": 7}
+        scores.plot(steps, values, "-" if which == 0 else "--", label=f"on {name}", markevery=0.2, **style)
+    scores.set_ylim(0, 101)
+    scores.legend(fontsize=plots.INK, frameon=False, loc="lower right")
+    plots.dress(scores, "step", "DSC (%)", f"α = {lab.alpha:g}, step {last.step}")
+    reports = lab.player.history
+    values = [100 * report["discriminator_accuracy"] for report in reports]
+    accuracy.plot([report["step"] for report in reports], values, color=plots.BLACK, lw=1.5)
+    accuracy.axhline(50, color=plots.BLACK, ls=":", lw=2)
+    accuracy.annotate("chance", (1, 51), xycoords=("axes fraction", "data"), ha="right", fontsize=plots.INK)
+    accuracy.set_ylim(0, 101)
+    plots.dress(accuracy, "step", "accuracy (%)", "discriminator: S or T?")
+    picture.imshow(shown_slice(lab, frame=last))
+    picture.set_axis_off()
+    picture.set_title("target: prediction (full),\ntruth (dashed)", fontsize=plots.INK)
+    return figure
+
+
+def shown_slice(lab: AlphaLab, frame: Frame, channel: int | None = None) -> Any:
+    """Return uint8 [Y, X, 3]: the target slice with the outlines of this frame's prediction and the truth."""
+    if channel is None:
+        channel = (*lab.study.shifted_channels, 0)[0]
+    subject, z = lab.recorder.subject, lab.recorder.slice
+    planes = [subject.image[channel, z], frame.mask, subject.label[z]]
+    image, prediction, truth = (plots.upright(plane, subject.affine) for plane in planes)
+    return plots.outlined(plots.grey(image), prediction, truth)

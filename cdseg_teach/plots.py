@@ -1,0 +1,252 @@
+"""Pictures that stand still: matplotlib figures of their own, large type, readable without colour.
+
+No function touches pyplot's global state, so they may be called from widget callbacks. Figures carry their alternative text in
+`figure.alt`; `png` returns both.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+# Okabe and Ito 2008, "Color universal design": told apart with every common kind of colour blindness.
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
+    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
+)  # fmt: skip
+COLOUR = {"source": BLUE, "target": RED, "prediction": ORANGE, "truth": "#FFFFFF"}
+MARKER = {"source": "o", "target": "^"}
+SERIES = tuple(zip((BLUE, RED, GREEN, BLACK, PINK, SKY), "o^sDvP", ("-", "--", "-.", ":", "-", "--"), strict=True))
+INK = 14  # points on a figure 10 inches wide
+
+
+class Picture(Figure):
+    """A figure with alternative text and the type size of this lecture."""
+
+    alt: str = ""
+
+    def __init__(self, width: float = 10, height: float = 4, alt: str = "") -> None:
+        super().__init__(figsize=(width, height), layout="constrained", facecolor="white")
+        FigureCanvasAgg(self)
+        self.alt = alt
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, alt = png(self)
+        return {"image/png": data, "text/plain": alt}, {"image/png": {"alt": alt}}
+
+
+def png(figure: Picture, dpi: int = 100) -> tuple[bytes, str]:
+    """Return a figure as PNG bytes and its alternative text."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=dpi)
+    return file.getvalue(), figure.alt
+
+
+def upright(plane: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Turn a slice [Y, X] as radiologists hang it: front of the patient up, the patient's right on the left of the picture.
+
+    Parameters
+    ----------
+    plane
+        A slice of an array [Z, Y, X]; further axes may follow.
+    affine
+        4x4, from voxel (x, y, z) to mm (RAS+); only the signs of x and y are read.
+    """
+    if affine[1, 1] > 0:  # y grows towards the front, rows of a picture grow downwards
+        plane = plane[::-1]
+    return plane[:, ::-1] if affine[0, 0] > 0 else plane
+
+
+def grey(plane: np.ndarray, low: float = -2.5, high: float = 3.0) -> np.ndarray:
+    """Return a slice as uint8: values from `low` to `high` (the image's own, normalised unit) become black to white."""
+    return (np.clip((plane - low) / (high - low), 0, 1) * 255).astype(np.uint8)
+
+
+def outlined(
+    plane: np.ndarray, prediction: np.ndarray | None = None, truth: np.ndarray | None = None, scale: int = 4
+) -> np.ndarray:
+    """Enlarge a grey slice and draw outlines: prediction a full orange line, truth a dashed white one.
+
+    Parameters
+    ----------
+    plane
+        uint8 [Y, X].
+    prediction, truth
+        Class indices [Y, X], 0 = background; every structure is outlined.
+    scale
+        Enlargement, a whole number.
+
+    Returns
+    -------
+    uint8 [scale * Y, scale * X, 3].
+    """
+    size = (plane.shape[1] * scale, plane.shape[0] * scale)
+    big = np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BICUBIC))
+    picture = np.repeat(big[..., None], 3, axis=2)
+    row, column = np.indices(big.shape, sparse=True)
+    for mask, name in ((truth, "truth"), (prediction, "prediction")):
+        if mask is None:
+            continue
+        edge = _edge(np.kron(mask, np.ones((scale, scale), mask.dtype)))
+        if name == "truth":
+            picture[_thick(edge)] = 0  # a dark rim, so that white stands out from bright lesions, too
+            edge = edge & ((row + column) // (2 * scale) % 3 < 2)
+        picture[_thick(edge) if name == "prediction" else edge] = _rgb(COLOUR[name])
+    return picture
+
+
+def encoded(picture: np.ndarray) -> bytes:
+    """Return an array uint8 [Y, X] or [Y, X, 3] as PNG bytes, quickly."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, format="png", compress_level=1)
+    return file.getvalue()
+
+
+def _edge(mask: np.ndarray) -> np.ndarray:
+    """Mark the pixels whose neighbour to the right or below belongs to another class."""
+    edge = np.zeros(mask.shape, bool)
+    edge[:-1] |= mask[:-1] != mask[1:]
+    edge[:, :-1] |= mask[:, :-1] != mask[:, 1:]
+    return edge
+
+
+def _thick(edge: np.ndarray) -> np.ndarray:
+    """Let a line grow by one pixel to each side."""
+    thick = edge.copy()
+    thick[1:] |= edge[:-1]
+    thick[:, 1:] |= edge[:, :-1]
+    thick[:-1] |= edge[1:]
+    thick[:, :-1] |= edge[:, 1:]
+    return thick
+
+
+def _rgb(colour: str) -> tuple[int, ...]:
+    return tuple(bytes.fromhex(colour[1:]))
+
+
+def contact_sheet(subject: Any, channels: Sequence[str], z: int | None = None) -> Picture:
+    """Show one slice of every channel side by side, as radiologists hang it.
+
+    Parameters
+    ----------
+    subject
+        A `Subject`.
+    channels
+        Names of its channels.
+    z
+        The slice; without it the one with the largest structure, or the middle one.
+    """
+    z = subject.image.shape[1] // 2 if z is None and subject.label is None else z
+    z = int(np.argmax((subject.label > 0).sum(axis=(1, 2)))) if z is None else z
+    figure = Picture(2.6 * len(channels), 3.1)
+    for index, (name, axes) in enumerate(zip(channels, np.atleast_1d(figure.subplots(1, len(channels))), strict=True)):
+        plane = grey(upright(subject.image[index, z], subject.affine))
+        axes.imshow(plane, cmap="gray", vmin=0, vmax=255, aspect=subject.spacing_mm[1] / subject.spacing_mm[2])
+        axes.set_title(name, fontsize=INK + 2)
+        axes.set_axis_off()
+    figure.alt = f"Slice {z} of subject {subject.name}: channels {', '.join(channels)}."
+    return figure
+
+
+def overlay(
+    subject: Any, prediction: np.ndarray | None = None, channel: int = 0, z: int | None = None, title: str = ""
+) -> Picture:
+    """Show one slice with the outlines of the prediction (full, orange) and the truth (dashed, white).
+
+    Parameters
+    ----------
+    subject
+        A `Subject`; its label, if any, is the truth.
+    prediction
+        Class indices [Z, Y, X].
+    channel, z
+        What is shown; without z the slice with the largest structure, or the middle one.
+    """
+    if z is None:
+        z = int(np.argmax((subject.label > 0).sum(axis=(1, 2)))) if subject.label is not None else len(subject.image[0]) // 2
+    planes = [None if v is None else upright(v[z], subject.affine) for v in (prediction, subject.label)]
+    picture = outlined(grey(upright(subject.image[channel, z], subject.affine)), *planes)
+    figure = Picture(5, 5.4)
+    axes = figure.subplots()
+    axes.imshow(picture, aspect=subject.spacing_mm[1] / subject.spacing_mm[2])
+    axes.set_axis_off()
+    axes.set_title(title or f"{subject.name}, slice {z}", fontsize=INK)
+    figure.alt = f"Slice {z} of subject {subject.name}, outlines of prediction (full) and truth (dashed)."
+    return figure
+
+
+def ribbon(
+    axes: Axes, x: Sequence[float], runs: np.ndarray, label: str, which: int = 0, markers: bool = True
+) -> None:
+    """Draw the mean of several runs [runs, points] over x, and their range as a ribbon; `which` picks colour and marker."""
+    colour, marker, line = SERIES[which % len(SERIES)]
+    axes.fill_between(x, np.min(runs, axis=0), np.max(runs, axis=0), color=colour, alpha=0.18, lw=0)
+    axes.plot(x, np.mean(runs, axis=0), line, color=colour, marker=marker if markers else "", ms=8, lw=2.5, label=label)
+
+
+def curves(
+    series: Mapping[str, tuple[Sequence[float], np.ndarray]], x_label: str, y_label: str, title: str = "",
+    alpha_axis: bool = False,
+) -> Picture:
+    """Draw curves with ribbons.
+
+    Parameters
+    ----------
+    series
+        Name -> (x [points], runs [runs, points]): the mean is the line, the range over runs the ribbon.
+    x_label, y_label
+        With units.
+    alpha_axis
+        Logarithmic from the smallest positive x on, with 0 as its own place on the left.
+    """
+    figure = Picture(10, 5)
+    axes = figure.subplots()
+    for which, (name, (x, runs)) in enumerate(series.items()):
+        ribbon(axes, x, np.atleast_2d(runs), name, which)
+    if alpha_axis:
+        ticks = sorted({float(v) for x, _ in series.values() for v in x})
+        axes.set_xscale("symlog", linthresh=min(v for v in ticks if v > 0), linscale=0.5)
+        axes.set_xticks(ticks, [f"{v:g}" for v in ticks])
+        axes.minorticks_off()
+    dress(axes, x_label, y_label, title)
+    axes.legend(fontsize=INK, frameon=False)
+    figure.alt = f"{title or y_label} over {x_label}: {', '.join(series)}."
+    return figure
+
+
+def dress(axes: Axes, x_label: str, y_label: str, title: str = "") -> None:
+    """Give axes their labels in a size that is read from the last row, and take away what is not read."""
+    axes.set_xlabel(x_label, fontsize=INK)
+    axes.set_ylabel(y_label, fontsize=INK)
+    axes.set_title(title, fontsize=INK + 2, loc="left")
+    axes.tick_params(labelsize=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", alpha=0.3)
+
+
+def table(frame: pd.DataFrame, title: str = "") -> Picture:
+    """Show a small table as a picture; its cells are printed as they are, so format them first."""
+    rows = [[str(cell) for cell in row] for row in frame.itertuples(index=False)]
+    figure = Picture(10, 0.55 * (len(rows) + 2))
+    axes = figure.subplots()
+    axes.set_axis_off()
+    axes.set_title(title, fontsize=INK + 2, loc="left")
+    drawn = axes.table(rows, colLabels=[str(c) for c in frame.columns], cellLoc="center", bbox=[0, 0, 1, 1])
+    drawn.auto_set_font_size(False)
+    drawn.set_fontsize(INK)
+    drawn.auto_set_column_width(range(len(frame.columns)))
+    for (row, column), cell in drawn.get_celld().items():
+        cell.visible_edges = "B" if row else "BT"
+        cell.set_text_props(weight="bold" if row == 0 else "normal", ha="left" if column == 0 else "center")
+    lines = [", ".join(row) for row in rows]
+    figure.alt = f"Table {title}: {', '.join(map(str, frame.columns))}. {'; '.join(lines)}."
+    return figure
