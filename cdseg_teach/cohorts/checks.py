@@ -1,0 +1,149 @@
+"""Every problem of a cohort on disk, found in one run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import nibabel as nib
+import numpy as np
+
+from ..problems import Problem
+from .layout import CARD_FILE, Card, SubjectFiles, find_subjects, place, read_card
+from .nifti import open_volume, read_label, read_volume
+
+SAME_PLACE_MM = 0.1
+
+_T = TypeVar("_T")
+
+
+def check_cohort(folder: str | Path) -> list[Problem]:
+    """Everything that is wrong with a cohort on disk, one line each; an empty list for a good one.
+
+    Headers come first and no more than one volume is in memory at a time, so a header that lies costs nothing.
+
+    Parameters
+    ----------
+    folder : in the layout of :mod:`cdseg_teach.cohorts.layout`; `cohort.json` may be absent.
+
+    Returns
+    -------
+    Problems that are not raised: `str` of one says which file, what is wrong, and how to mend it.
+    """
+    folder = Path(folder)
+    problems: list[Problem] = []
+    card = _attempt(lambda: read_card(folder), problems)
+    subjects = _attempt(lambda: find_subjects(folder), problems) or ()
+    structures = card.structures if card else None
+    problems += name_problems(subjects, card)
+    for subject in subjects:
+        problems += file_problems(subject, expected_channels(subjects, card), structures)
+    problems += _copies(subjects)
+    return problems
+
+
+def expected_channels(subjects: Sequence[SubjectFiles], card: Card | None) -> tuple[str, ...]:
+    """The channels that each subject should have: those on the card, or all that any subject has."""
+    if card and card.channels:
+        return card.channels
+    return tuple(sorted({channel for subject in subjects for channel in subject.channels}))
+
+
+def name_problems(subjects: Sequence[SubjectFiles], card: Card | None) -> Iterator[Problem]:
+    """Subjects that are there twice, and splits of subjects that are not there or in two splits."""
+    folders = defaultdict(list)
+    for subject in subjects:
+        folders[subject.name.lower()].append(subject.folder.name)
+    for twice in folders.values():
+        if len(twice) > 1:
+            yield Problem(f"{', '.join(twice)}: are the same subject by name; keep one or rename")
+    splits = card.splits if card else {}
+    known = {subject.name for subject in subjects}
+    seen: set[str] = set()
+    for key, names in splits.items():
+        for name in names:
+            if name not in known:
+                yield Problem(
+                    f"{CARD_FILE}: {key} has {name!r}, which has no folder; add it or strike it out"
+                )
+            if name in seen:
+                yield Problem(f"{CARD_FILE}: {name!r} is in two splits; put it into one")
+            seen.add(name)
+    if splits:
+        for name in sorted(known - seen):
+            yield Problem(f"{CARD_FILE}: {name!r} is in no split; add it to one")
+
+
+def file_problems(
+    subject: SubjectFiles,
+    channels: Sequence[str],
+    structures: Sequence[str] | None,
+    *,
+    headers_only: bool = False,
+) -> Iterator[Problem]:
+    """What is wrong with the files of one subject: missing ones, headers, geometry, then voxels."""
+    problems: list[Problem] = []
+    for channel in channels:
+        if channel not in subject.channels:
+            what = f"{subject.folder.name}/{channel}.nii.gz: is missing"
+            problems.append(Problem(f"{what}; add it or leave out the subject"))
+    files = [subject.channels[channel] for channel in channels if channel in subject.channels]
+    if subject.label:
+        files.append(subject.label)
+    opened = {file: _attempt(lambda file=file: open_volume(file), problems) for file in files}
+    images = {file: image for file, image in opened.items() if image is not None}
+    problems += _geometry_problems(images)
+    for file in () if headers_only else images:
+        if file == subject.label:
+            _attempt(lambda file=file: read_label(file, structures), problems)
+        else:
+            _attempt(lambda file=file: read_volume(file), problems)
+    yield from problems
+
+
+def _geometry_problems(images: dict[Path, nib.Nifti1Image]) -> Iterator[Problem]:
+    """Volumes that do not lie on the grid of the subject's first one."""
+    if not images:
+        return
+    first, *others = images
+    shape, affine = images[first].shape[:3], images[first].affine
+    corners = np.array(
+        [[x, y, z, 1] for x in (0, shape[0]) for y in (0, shape[1]) for z in (0, shape[2])]
+    )
+    for file in others:
+        if images[file].shape[:3] != shape:
+            what = f"has shape {images[file].shape[:3]}, {first.name} {shape}"
+            yield Problem(f"{place(file)}: {what}; resample one onto the other")
+            continue
+        away_mm = np.abs(corners @ (images[file].affine - affine).T).max()
+        if away_mm > SAME_PLACE_MM:
+            what = f"lies up to {away_mm:.1f} mm away from {first.name} by its affine"
+            yield Problem(f"{place(file)}: {what}; register and resample it")
+
+
+def _copies(subjects: Sequence[SubjectFiles]) -> Iterator[Problem]:
+    """Volumes that are byte for byte another subject's: one person under two names would leak between splits."""
+    seen: dict[str, Path] = {}
+    for subject in subjects:
+        for file in subject.channels.values():
+            try:
+                with file.open("rb") as stream:
+                    digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            except OSError:
+                continue  # said already: it cannot be opened
+            other = seen.setdefault(digest, file)
+            if other.parent != file.parent:
+                yield Problem(
+                    f"{place(file)}: is a copy of {place(other)}; keep one of the two subjects"
+                )
+
+
+def _attempt(action: Callable[[], _T], problems: list[Problem]) -> _T | None:
+    try:
+        return action()
+    except Problem as problem:
+        problems.append(problem)
+        return None

@@ -1,0 +1,92 @@
+"""One subject's files become a Subject: read, averaged onto the working grid, normalised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import nibabel as nib
+import numpy as np
+from nibabel.affines import voxel_sizes
+from scipy.ndimage import binary_fill_holes
+
+from ..problems import Problem
+from .layout import SubjectFiles
+from .nifti import read_label, read_volume
+from .normalise import normalise
+from .resample import by_area, grid_around, labels_by_area
+from .study import Subject
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """How the subjects of a cohort are read.
+
+    Parameters
+    ----------
+    channels : files to read, in the order of the image's channels.
+    structures : names of label 1..K.
+    spacing_mm : (z, y, x) of the working grid in mm.
+    plane : rows and columns of a slice.
+    prepared : the volumes are on the working grid and normalised already; they are taken as they are.
+    """
+
+    channels: tuple[str, ...]
+    structures: tuple[str, ...]
+    spacing_mm: tuple[float, float, float] = (4.0, 2.0, 2.0)
+    plane: tuple[int, int] = (96, 96)
+    prepared: bool = False
+
+
+def read_subject(files: SubjectFiles, conversion: Conversion, *, name: str) -> Subject:
+    """One subject on the working grid.
+
+    Parameters
+    ----------
+    files : its volumes; their headers agree (:func:`~cdseg_teach.cohorts.checks.file_problems`).
+    conversion : what to read and onto which grid.
+    name : of the subject in the study.
+
+    Raises
+    ------
+    Problem : when a volume cannot be read or holds nothing.
+    """
+    images = [read_volume(files.channels[channel]) for channel in conversion.channels]
+    label = read_label(files.label, conversion.structures) if files.label else None
+    if conversion.prepared:
+        data = np.stack([np.asarray(image.dataobj) for image in images])
+        mask = None if label is None else np.asarray(label.dataobj).astype(np.uint8)
+        return _subject(name, data, mask, images[0].affine)
+    backgrounds = [_background(image) for image in images]
+    foreground = _foreground(images, backgrounds)
+    if not foreground.any():
+        raise Problem(f"{files.folder.name}: its volumes are constant; export them again")
+    affine = images[0].affine
+    grid = grid_around(foreground, affine, conversion.spacing_mm, conversion.plane)
+    data = np.stack([by_area(i, grid, outside=b) for i, b in zip(images, backgrounds, strict=True)])
+    covered = by_area(nib.Nifti1Image(foreground.astype(np.float32), affine), grid) > 0.5
+    image = normalise(data, binary_fill_holes(covered))
+    mask = None if label is None else labels_by_area(label, len(conversion.structures), grid)
+    return _subject(name, image, mask, grid[1])
+
+
+def _background(image: nib.Nifti1Image) -> float:
+    """The value in the volume's corners, which is outside the body: 0 in most MR, about -1000 in CT."""
+    return float(np.median(np.asarray(image.dataobj)[np.ix_([0, -1], [0, -1], [0, -1])]))
+
+
+def _foreground(images: list[nib.Nifti1Image], backgrounds: list[float]) -> np.ndarray:
+    """Where any channel differs from its background, bool [X, Y, Z]."""
+    different = [np.asarray(i.dataobj) != b for i, b in zip(images, backgrounds, strict=True)]
+    return np.logical_or.reduce(different)
+
+
+def _subject(name: str, image: np.ndarray, label: np.ndarray | None, affine: np.ndarray) -> Subject:
+    """From nibabel's [..., X, Y, Z] to ours."""
+    x, y, z = (float(size) for size in voxel_sizes(affine))
+    return Subject(
+        name=name,
+        image=np.ascontiguousarray(image.transpose(0, 3, 2, 1), dtype=np.float32),
+        label=None if label is None else np.ascontiguousarray(label.T),
+        spacing_mm=(z, y, x),
+        affine=affine,
+    )

@@ -1,0 +1,246 @@
+"""A study of one's own volumes: two folders of NIfTI in, the same Study out that the simulated cohorts give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..problems import Problem
+from .checks import expected_channels, file_problems, name_problems
+from .convert import Conversion, read_subject
+from .layout import SPLIT_NAMES, Card, SubjectFiles, find_subjects, read_card, subject_name
+from .splits import split_by_subject
+from .study import Cohort, Split, Study
+
+STRUCTURES = ("lesion",)  # what a mask shows where no cohort.json says it
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One of the two cohorts before its subjects are split."""
+
+    role: str
+    folder: Path
+    card: Card | None
+    subjects: tuple[SubjectFiles, ...]
+    available: tuple[str, ...]
+
+
+def load_study(
+    source: str | Path,
+    target: str | Path,
+    *,
+    source_channels: Sequence[str] | None = None,
+    target_channels: Sequence[str] | None = None,
+    source_subjects: Iterable[str] | None = None,
+    target_subjects: Iterable[str] | None = None,
+    structures: Sequence[str] | None = None,
+    spacing_mm: tuple[float, float, float] = (4.0, 2.0, 2.0),
+    plane: tuple[int, int] = (96, 96),
+    seed: int = 0,
+) -> Study:
+    """A study of two folders of NIfTI volumes: `<folder>/<subject>/<channel>.nii.gz`, and a mask label.nii.gz or gt.nii.gz.
+
+    Headers are checked at once; a subject is read, averaged onto the working grid and normalised when its split is first
+    asked for. Patients' images are never copied into the cache. Outside the brain they are taken to
+    hold one constant (skull-stripped): the foreground is what differs from a volume's corners.
+
+    Parameters
+    ----------
+    source, target : the two folders; the same one when subjects are named.
+    source_channels, target_channels : channels by name, paired in order; without them those that both folders have. Different
+        names are a domain shift, such as ["FLAIR"] and ["T2"].
+    source_subjects, target_subjects : subjects by name; without them all, or all that the other side does not name.
+    structures : names of label 1..K; without them cohort.json's, or ("lesion",).
+    spacing_mm : (z, y, x) of the working grid in mm.
+    plane : rows and columns of a slice, multiples of 8; there are as many slices as the foreground needs.
+    seed : deals subjects out to train, validation and test where cohort.json does not. A single source subject is trained on,
+        a single target subject is tested on; target subjects without a label are only adapted to.
+
+    Returns
+    -------
+    Study, whose `notes` say what is special about its splits.
+
+    Raises
+    ------
+    Problem : when a folder, channel, subject, label or header is not as said.
+    """
+    if min(spacing_mm) <= 0 or min(plane) < 8 or plane[0] % 8 or plane[1] % 8:
+        raise Problem(
+            f"spacing {spacing_mm} mm, plane {plane}: give positive lengths and multiples of 8"
+        )
+    sides = _sides(Path(source), Path(target), source_subjects, target_subjects)
+    channels = _paired_channels(*sides, source_channels, target_channels)
+    prefixed = _namesakes(*sides)
+    cohorts, notes = [], []
+    for side, names in zip(sides, channels, strict=True):
+        conversion = Conversion(
+            names,
+            _structures(side, structures),
+            tuple(spacing_mm),
+            tuple(plane),
+            bool(side.card and side.card.prepared),
+        )
+        _check(side, conversion)
+        cohort = _cohort(side, conversion, seed=seed, prefix=f"{side.role}-" if prefixed else "")
+        cohorts.append(cohort)
+        notes += _notes(side, cohort)
+    shifted = tuple(i for i, pair in enumerate(zip(*channels, strict=True)) if pair[0] != pair[1])
+    return Study("own data", seed, *cohorts, shifted_channels=shifted, notes=tuple(notes))
+
+
+def _sides(
+    source: Path,
+    target: Path,
+    source_subjects: Iterable[str] | None,
+    target_subjects: Iterable[str] | None,
+) -> tuple[_Side, _Side]:
+    wanted = [
+        None if w is None else [subject_name(name) for name in w]
+        for w in (source_subjects, target_subjects)
+    ]
+    sides = []
+    for role, folder, names, others in (
+        ("source", source, wanted[0], wanted[1]),
+        ("target", target, wanted[1], wanted[0]),
+    ):
+        subjects = find_subjects(folder)
+        if names is None and source.resolve() == target.resolve():
+            if others is None:
+                raise Problem(f"{folder}: is source and target; name the subjects of one of them")
+            names = [subject.name for subject in subjects if subject.name not in others]
+        card = read_card(folder)
+        raise_first(name_problems(subjects, card), folder)
+        chosen = _chosen(folder, subjects, names)
+        sides.append(_Side(role, folder, card, chosen, expected_channels(subjects, card)))
+    return sides[0], sides[1]
+
+
+def _chosen(
+    folder: Path, subjects: tuple[SubjectFiles, ...], names: list[str] | None
+) -> tuple[SubjectFiles, ...]:
+    if names is None:
+        return subjects
+    known = {subject.name: subject for subject in subjects}
+    for name in names:
+        if name not in known:
+            raise Problem(f"{folder}: no subject {name!r}; there is {', '.join(known)}")
+    if not names:
+        raise Problem(
+            f"{folder}: no subject is left for one of source and target; name fewer for the other"
+        )
+    return tuple(known[name] for name in dict.fromkeys(names))
+
+
+def _paired_channels(
+    source: _Side, target: _Side, of_source: Sequence[str] | None, of_target: Sequence[str] | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if of_source is None and of_target is None:
+        both = tuple(name for name in source.available if name in target.available)
+        if not both:
+            raise Problem(
+                f"source has channels {', '.join(source.available)}, target {', '.join(target.available)}: "
+                "none in common; pair them with source_channels and target_channels"
+            )
+        return both, both
+    pair = tuple(of_source or of_target or ()), tuple(of_target or of_source or ())
+    for side, names in zip((source, target), pair, strict=True):
+        for name in names:
+            if name not in side.available:
+                raise Problem(
+                    f"{side.folder}: no channel {name!r}; there is {', '.join(side.available)}"
+                )
+    if len(pair[0]) != len(pair[1]) or not pair[0]:
+        raise Problem(
+            f"channels {list(pair[0])} and {list(pair[1])}: pair each with one of the other"
+        )
+    return pair
+
+
+def _structures(side: _Side, given: Sequence[str] | None) -> tuple[str, ...]:
+    if given is not None:
+        return tuple(given)
+    return side.card.structures if side.card else STRUCTURES
+
+
+def _namesakes(source: _Side, target: _Side) -> bool:
+    """Whether two folders use a name for two people: every data set has a sub-01."""
+    if source.folder.resolve() == target.folder.resolve():
+        return False
+    return bool({s.name for s in source.subjects} & {s.name for s in target.subjects})
+
+
+def _check(side: _Side, conversion: Conversion) -> None:
+    """Raise the first problem that headers show, and say how many there are."""
+    problems: list[Problem] = []
+    for subject in side.subjects:
+        problems += file_problems(
+            subject, conversion.channels, conversion.structures, headers_only=True
+        )
+        if side.role == "source" and subject.label is None:
+            what = f"{subject.folder.name}/label.nii.gz: is missing"
+            problems.append(Problem(f"{what}; give a mask, since the source is learned from"))
+    raise_first(problems, side.folder)
+
+
+def raise_first(problems: Iterable[Problem], folder: Path) -> None:
+    """Raise the first of a folder's problems, if any, and say how many follow it."""
+    first, *others = [*problems, None]
+    if first is None:
+        return
+    if len(others) == 1:
+        raise first
+    more = f"and {len(others) - 1} more; `cdseg-teach data check` lists them"
+    raise Problem(f"{folder.name}/{first} ({more})")
+
+
+def _cohort(side: _Side, conversion: Conversion, *, seed: int, prefix: str) -> Cohort:
+    files = {subject.name: subject for subject in side.subjects}
+
+    def split(names: Sequence[str]) -> Split:
+        return Split(
+            tuple(prefix + name for name in names),
+            lambda: [read_subject(files[name], conversion, name=prefix + name) for name in names],
+        )
+
+    dealt = _dealt(side, seed)
+    return Cohort(
+        side.card.name if side.card else side.folder.resolve().name,
+        conversion.channels,
+        conversion.structures,
+        train=split(dealt["train"]),
+        validation=split(dealt["validation"]),
+        test=split(dealt["test"]),
+        labels_for_training=side.role == "source",
+    )
+
+
+def _dealt(side: _Side, seed: int) -> dict[str, tuple[str, ...]]:
+    """Names by split, as cohort.json says or by the seed; without a label one can only be adapted to."""
+    labelled = [subject.name for subject in side.subjects if subject.label]
+    unlabelled = [subject.name for subject in side.subjects if not subject.label]
+    if side.card and side.card.splits:
+        said = side.card.splits
+        dealt = {
+            key: tuple(name for name in said.get(key, ()) if name in labelled)
+            for key in SPLIT_NAMES
+        }
+    else:
+        first = "train" if side.role == "source" else "test"
+        dealt = split_by_subject(labelled, seed=seed, first=first)
+    return {**dealt, "train": (*dealt["train"], *unlabelled)}
+
+
+def _notes(side: _Side, cohort: Cohort) -> list[str]:
+    notes = []
+    empty = [key for key, split in cohort.splits.items() if not split.names]
+    if empty:
+        used = ", ".join(key for key in cohort.splits if key not in empty)
+        count = len(cohort.names)
+        people = "one subject" if count == 1 else f"{count} subjects"
+        notes.append(f"{side.role}: {people}, used for {used}; nobody for {' and '.join(empty)}")
+    unlabelled = sum(subject.label is None for subject in side.subjects)
+    if unlabelled:
+        notes.append(f"{side.role}: {unlabelled} without a label, to adapt to and not to test on")
+    return notes

@@ -1,0 +1,240 @@
+"""NIfTI in and out: volumes that are checked before they are believed, cohorts written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from nibabel.processing import resample_from_to
+
+from ..problems import Problem
+from .layout import CARD_FILE, LABEL_NAMES, place
+from .resample import EDGE
+from .study import Cohort, Subject
+
+MAX_VOXELS = 512**3  # half a GB as float32, more than any scan this software is meant for
+DEFLATE_LIMIT = 1032  # gzip cannot make anything smaller than by this factor
+SMALLEST_SPACING_MM = 1e-3
+
+
+def open_volume(file: Path) -> nib.Nifti1Image:
+    """A 3-D volume whose header makes sense; its voxels are not read yet.
+
+    Raises
+    ------
+    Problem : when the file cannot be opened, is not 3-D, has no usable affine, or claims more voxels than it can hold.
+    """
+    try:
+        image = nib.load(file)
+        shape, affine = image.shape, image.affine
+        stored_bytes = file.stat().st_size
+        claimed_bytes = math.prod(shape) * image.get_data_dtype().itemsize
+    except Exception as error:  # nibabel lets errors of gzip, zlib, struct and numpy through
+        raise Problem(
+            f"{place(file)}: cannot be opened as NIfTI ({_reason(error)}); copy it again"
+        ) from error
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) != 3:
+        raise Problem(f"{place(file)}: has shape {shape}; keep one 3-D volume in a file")
+    if affine is None or not np.isfinite(affine).all():
+        raise Problem(f"{place(file)}: affine is not finite; export it with its geometry")
+    spacing = nib.affines.voxel_sizes(affine)
+    if spacing.min() < SMALLEST_SPACING_MM or abs(np.linalg.det(affine[:3, :3] / spacing)) < 1e-3:
+        raise Problem(
+            f"{place(file)}: affine is singular or spacing is zero; export it with its geometry"
+        )
+    compression = DEFLATE_LIMIT if file.suffix == ".gz" else 1
+    if min(shape) < 1 or claimed_bytes > compression * stored_bytes:
+        raise Problem(
+            f"{place(file)}: header claims {shape} voxels, more than {stored_bytes} bytes can hold; copy it again"
+        )
+    if math.prod(shape) > MAX_VOXELS:
+        raise Problem(
+            f"{place(file)}: {shape} is more than {MAX_VOXELS} voxels; crop or downsample it"
+        )
+    return image
+
+
+def read_volume(file: Path) -> nib.Nifti1Image:
+    """A 3-D volume in memory as finite float32 [X, Y, Z], its axes flipped and swapped to the closest RAS+.
+
+    Raises
+    ------
+    Problem : as :func:`open_volume`, and when the voxels are truncated, corrupt or not finite.
+    """
+    image = open_volume(file)
+    try:
+        data = image.get_fdata(dtype=np.float32, caching="unchanged")
+    except Exception as error:  # as above
+        raise Problem(
+            f"{place(file)}: is truncated or corrupt ({_reason(error)}); copy it again"
+        ) from error
+    bad = data.size - int(np.isfinite(data).sum())
+    if bad:
+        raise Problem(f"{place(file)}: {bad} values are not finite; export it again")
+    volume = nib.Nifti1Image(data.reshape(data.shape[:3]), image.affine)
+    return nib.as_closest_canonical(volume)
+
+
+def read_label(file: Path, structures: Sequence[str] | None) -> nib.Nifti1Image:
+    """A mask as :func:`read_volume`, whose values are 0 for background and k for structure k.
+
+    Raises
+    ------
+    Problem : as :func:`read_volume`, and for values that are no integers, or name no structure (None: any up to 255).
+    """
+    image = read_volume(file)
+    values = np.unique(image.dataobj)
+    fractional = values[values != np.round(values)]
+    if fractional.size:
+        raise Problem(
+            f"{place(file)}: label {fractional[0]:.4g} is no integer; resample masks with nearest neighbour"
+        )
+    last = 255 if structures is None else len(structures)
+    outside = values[(values < 0) | (values > last)]
+    if outside.size:
+        known = f"0..{last}" if structures is None else f"0..{last} ({', '.join(structures)})"
+        raise Problem(
+            f"{place(file)}: label {outside[0]:.0f} is outside {known}; name its structure or remove it"
+        )
+    return image
+
+
+def write_cohort(folder: str | Path, cohort: Cohort, *, provenance: str, licence: str) -> None:
+    """Write `<folder>/sub-XX/{channel}.nii.gz`, `label.nii.gz` and `cohort.json`: everything, or nothing.
+
+    Parameters
+    ----------
+    folder : new or empty.
+    cohort : its training labels are written too; reading it as a target holds them back again.
+    provenance : where the images come from, for whoever finds the folder.
+    licence : under which they may be used.
+
+    Raises
+    ------
+    Problem : when the folder is not empty or cannot be written, or a name is no file name.
+    """
+    folder = Path(folder)
+    _check_names(cohort)
+    with _whole_folder(folder) as part:
+        for subjects in (cohort.labelled_train, cohort.validation, cohort.test):
+            for subject in subjects:
+                _write_subject(part / f"sub-{subject.name}", subject, cohort.channels)
+        text = json.dumps(_card(cohort, provenance, licence), indent=2, ensure_ascii=False)
+        (part / CARD_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def write_prediction(
+    file: str | Path, label: np.ndarray, subject: Subject, *, like: str | Path
+) -> None:
+    """Write a predicted mask on the grid of the scan that the subject was read from.
+
+    Each voxel of the scan takes the label of the nearest voxel of the working grid; outside that grid it is background.
+
+    Parameters
+    ----------
+    file : `.nii` or `.nii.gz` to write; replaced when it is there.
+    label : uint8 [Z, Y, X] on the subject's grid.
+    subject : says where that grid lies.
+    like : the original scan, whose shape and affine are taken.
+
+    Raises
+    ------
+    Problem : when `like` is no usable volume, the shapes differ, or the file cannot be written.
+    """
+    file, scan = Path(file), open_volume(Path(like))
+    if label.shape != subject.image.shape[1:]:
+        raise Problem(
+            f"{subject.name}: prediction {label.shape}, image {subject.image.shape[1:]}; predict this subject"
+        )
+    if not file.name.endswith((".nii", ".nii.gz")):
+        raise Problem(f"{file}: is no NIfTI name; end it in .nii.gz")
+    there = (scan.shape[:3], scan.affine)
+    on_scan = resample_from_to(
+        nib.Nifti1Image(_xyz(label, np.uint8), subject.affine), there, order=0, mode=EDGE
+    )
+    out = nib.Nifti1Image(np.asarray(on_scan.dataobj, np.uint8), scan.affine)
+    out.header.set_xyzt_units("mm")
+    part = file.with_name(
+        f".part-{os.getpid()}-{file.name}"
+    )  # nibabel tells the format from the ending
+    try:
+        nib.save(out, part)
+        os.replace(part, file)
+    except OSError as error:
+        raise Problem(
+            f"{file}: cannot be written ({_reason(error)}); choose another place"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write_subject(folder: Path, subject: Subject, channels: Sequence[str]) -> None:
+    folder.mkdir()
+    for channel, image in zip(channels, subject.image, strict=True):
+        nib.save(
+            nib.Nifti1Image(_xyz(image, np.float32), subject.affine), folder / f"{channel}.nii.gz"
+        )
+    if subject.label is not None:
+        nib.save(
+            nib.Nifti1Image(_xyz(subject.label, np.uint8), subject.affine), folder / "label.nii.gz"
+        )
+
+
+def _card(cohort: Cohort, provenance: str, licence: str) -> dict[str, Any]:
+    return {
+        "name": cohort.name,
+        "channels": cohort.channels,
+        "structures": cohort.structures,
+        "provenance": provenance,
+        "licence": licence,
+        "prepared": True,  # normalised, on the working grid: to be read as it is
+        "splits": {key: split.names for key, split in cohort.splits.items()},
+    }
+
+
+def _check_names(cohort: Cohort) -> None:
+    for name in (*cohort.names, *cohort.channels):
+        if not re.fullmatch(r"\w[\w.-]*", name) or name.lower() in LABEL_NAMES:
+            raise Problem(
+                f"cohort {cohort.name}: {name!r} is no file name; use letters, digits, - and _"
+            )
+
+
+@contextmanager
+def _whole_folder(folder: Path) -> Iterator[Path]:
+    """A folder beside the final one, which takes its name once everything is in it."""
+    part = folder.absolute().parent / f".{folder.name}-{os.getpid()}.part"
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise Problem(f"{folder}: is there and not empty; choose a new folder or remove it")
+        part.mkdir(parents=True)
+        yield part
+        if folder.exists():
+            folder.rmdir()
+        os.replace(part, folder)
+    except OSError as error:
+        raise Problem(
+            f"{folder}: cannot be written ({_reason(error)}); choose another folder"
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _xyz(volume: np.ndarray, dtype: type) -> np.ndarray:
+    return np.ascontiguousarray(volume.T, dtype=dtype)
+
+
+def _reason(error: Exception) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split())[:120] or type(error).__name__
