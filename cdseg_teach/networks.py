@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -84,8 +83,9 @@ class UNet(nn.Module):
 class Discriminator(nn.Module):
     """Tells S from T, pixel by pixel, by listening to several taps of a segmenter at once.
 
-    Each tap goes through a 1x1 convolution at its own resolution, is upsampled to the finest tap
-    and summed: the same as concatenating the upsampled taps first, and much cheaper.
+    Each tap goes through a 1x1 convolution at its own resolution; taps of one size are summed, then
+    upsampled to the finest and summed again. As all of this is linear, it is the same as
+    concatenating the upsampled taps first, and much cheaper.
 
     Parameters
     ----------
@@ -104,21 +104,31 @@ class Discriminator(nn.Module):
         super().__init__()
         if not tap_channels:
             raise Problem("the discriminator has nothing to listen to; name at least one tap")
-        self.listen = nn.ModuleList(nn.Conv2d(c, width, kernel_size=1) for c in tap_channels)
+        # One bias for the sum is enough. In-place: nothing else needs what the layer before gave.
+        self.listen = nn.ModuleList(
+            nn.Conv2d(channels, width, kernel_size=1, bias=i == 0)
+            for i, channels in enumerate(tap_channels)
+        )
         self.judge = nn.Sequential(
-            nn.LeakyReLU(0.1),
+            nn.LeakyReLU(0.1, inplace=True),
             nn.Conv2d(width, width, kernel_size=3, padding=1),
-            nn.LeakyReLU(0.1),
+            nn.LeakyReLU(0.1, inplace=True),
             nn.Conv2d(width, width, kernel_size=3, padding=1),
-            nn.LeakyReLU(0.1),
+            nn.LeakyReLU(0.1, inplace=True),
             nn.Conv2d(width, 1, kernel_size=1),
         )
 
     def forward(self, taps: Sequence[Tensor]) -> Tensor:
         """Domain logits [N, 1, h, w] at the finest tap's resolution: positive means S."""
-        size = max((tap.shape[-2:] for tap in taps), key=lambda s: s[0] * s[1])
-        heard = [_resized(conv(tap), size) for conv, tap in zip(self.listen, taps, strict=True)]
-        logits: Tensor = self.judge(functools.reduce(torch.add, heard))
+        heard: dict[torch.Size, Tensor] = {}
+        for listen, tap in zip(self.listen, taps, strict=True):
+            size, sound = tap.shape[-2:], listen(tap)
+            heard[size] = heard[size] + sound if size in heard else sound
+        finest = max(heard, key=lambda size: size.numel())
+        total = heard.pop(finest)
+        for sound in heard.values():
+            total = total + F.interpolate(sound, finest, mode="bilinear", align_corners=False)
+        logits: Tensor = self.judge(total)
         return logits
 
 
@@ -141,7 +151,7 @@ def reverse_gradient(x: Tensor, alpha: float) -> Tensor:
     ----------
     Ganin & Lempitsky 2015, "Unsupervised domain adaptation by backpropagation", section 3.
     """
-    reversed_x: Tensor = _ReverseGradient.apply(x, alpha)  # type: ignore[no-untyped-call]
+    reversed_x: Tensor = _ReverseGradient.apply(x, alpha)
     return reversed_x
 
 
@@ -211,9 +221,3 @@ def _block(in_channels: int, out_channels: int, norm: str) -> nn.Sequential:
 
 def _twice(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="nearest")
-
-
-def _resized(x: Tensor, size: torch.Size) -> Tensor:
-    if x.shape[-2:] == size:
-        return x
-    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
