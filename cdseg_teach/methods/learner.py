@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from cdseg_teach.methods.normalisation import batch_statistics, running_statistics
 from cdseg_teach.methods.sampling import SliceBatches, seed_for
 from cdseg_teach.methods.schedules import warm_up_and_cosine
-from cdseg_teach.networks import UNet, seeded_weights
+from cdseg_teach.networks import UNet, forward_with_taps, seeded_weights
 from cdseg_teach.problems import Problem
 from cdseg_teach.runtime import pick_device
 
@@ -106,7 +106,6 @@ class Learner(ABC):
         """Class indices, uint8 [Z, Y, X], of an image [C, Z, Y, X]."""
         return self.predict_probabilities(volume).argmax(axis=0).astype(np.uint8)
 
-    @torch.no_grad()
     def predict_probabilities(self, volume: np.ndarray) -> np.ndarray:
         """Softmax probabilities, float32 [K, Z, Y, X], of an image [C, Z, Y, X].
 
@@ -115,6 +114,30 @@ class Learner(ABC):
         Problem
             If the image has another rank or number of channels, or values that are not finite.
         """
+        parts = [logits.float().softmax(dim=1) for logits, _ in self._outputs(volume, ())]
+        probabilities: np.ndarray = torch.cat(parts).movedim(1, 0).cpu().numpy()
+        return probabilities
+
+    def features(self, volume: np.ndarray, taps: Sequence[str] | None = None) -> np.ndarray:
+        """What the network that predicts computes at its taps, averaged over each slice.
+
+        Returns
+        -------
+        float32 [Z, D], where D is the sum of the taps' channels.
+        """
+        taps = getattr(self.segmenter, "taps", ()) if taps is None else taps
+        parts = [
+            torch.cat([tap.mean(dim=(2, 3)) for tap in heard], dim=1)
+            for _, heard in self._outputs(volume, taps)
+        ]
+        pooled: np.ndarray = torch.cat(parts).float().cpu().numpy()
+        return pooled
+
+    @torch.no_grad()
+    def _outputs(
+        self, volume: np.ndarray, taps: Sequence[str]
+    ) -> Iterator[tuple[Tensor, list[Tensor]]]:
+        """Logits and tap features of a volume's slices, some slices at once."""
         check_volume(volume, self.in_channels)
         network = _one_of(self.predict_with, averaged=self.averaged, segmenter=self.segmenter)
         statistics = _one_of(
@@ -129,11 +152,10 @@ class Learner(ABC):
         network.eval()
         try:
             with statistics(network):
-                parts = [network(part).float().softmax(dim=1) for part in slices.split(at_once)]
+                for part in torch.split(slices, at_once):
+                    yield forward_with_taps(network, part, taps)
         finally:
             network.train(training)
-        probabilities: np.ndarray = torch.cat(parts).movedim(1, 0).cpu().numpy()
-        return probabilities
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of all that a run needs to go on as if it had never stopped.
@@ -193,7 +215,7 @@ class Learner(ABC):
             return UNet(self.in_channels, n_classes)
 
     def _copy(self, network: nn.Module) -> nn.Module:
-        return copy.deepcopy(network).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        return copy.deepcopy(network).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def _update(self, network: nn.Module, optimiser: torch.optim.Optimizer, rate: float) -> None:
         """One step of one player down the gradient that its parameters hold."""
