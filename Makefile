@@ -36,7 +36,7 @@ lint: $(READY)
 
 test: lint
 	$(BIN)/pytest
-	$(if $(NOTEBOOKS),$(BIN)/pytest --nbval $(NOTEBOOKS),@echo "no notebooks yet")
+	$(if $(NOTEBOOKS),$(BIN)/pytest --nbval --nbval-current-env $(NOTEBOOKS),@echo "no notebooks yet")
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache artifacts build *.egg-info

@@ -14,7 +14,15 @@ __version__ = "0.1.0"
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 _MODULE_OF = {
+    "Adversarial": "methods",
+    "AlphaLab": "labs.alpha",
+    "Cohort": "cohorts",
     "Problem": "problems",
+    "Study": "cohorts",
+    "Subject": "cohorts",
+    "Supervised": "methods",
+    "load_study": "cohorts.load",
+    "steps": "methods",
 }
 
 __all__ = ["__version__", *_MODULE_OF]

@@ -83,6 +83,13 @@ def test_one_python_floor():
     assert "(3, 11)" in (ROOT / "Makefile").read_text()
 
 
+def test_the_citation_names_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == cdseg_teach.__version__
+    assert citation["license"] == PROJECT["license"]
+    assert citation["authors"] == PROJECT["authors"]
+
+
 @pytest.mark.parametrize("name", cdseg_teach.__all__)
 def test_every_public_name_is_there(name):
     assert getattr(cdseg_teach, name) is not None
