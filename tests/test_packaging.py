@@ -10,7 +10,6 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import Version
 
 import cdseg_teach
 
@@ -54,13 +53,6 @@ def test_constraints_pin_every_declared_package_within_its_range():
 def test_constraints_pin_torch_without_a_build():
     """A local version such as 2.13.0+cpu would be found in one index only."""
     assert str(constraints()["torch"].specifier) == "==2.13.0"
-
-
-def test_constraints_are_what_runs_here():
-    from importlib.metadata import version
-
-    for name in DECLARED:
-        assert Version(version(name)).public in constraints()[name].specifier, name
 
 
 def test_environment_names_the_same_packages_and_ranges():
