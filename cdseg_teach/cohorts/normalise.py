@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 CLIPPED_PERCENT = (0.5, 99.5)
+LIMIT = 10.0  # standard deviations; beyond lies a spike, not tissue
 
 
 def normalise(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Zero mean and unit standard deviation over the foreground, channel by channel, after cutting off outliers.
+    """About zero mean and unit standard deviation over the foreground, channel by channel.
 
-    x ← clip(x, P0.5, P99.5); x ← (x − mean) / std inside the mask, 0 outside. Clipping comes first, so that a few bright
-    vessels or a spike do not decide the scale of everything else.
+    x ← (x − mean) / std inside the mask, 0 outside, with mean and std of clip(x, P0.5, P99.5), so
+    that a few bright vessels or a spike do not decide the scale of everything else. The values
+    themselves are not clipped at percentiles: a lesion is a small outlier, and it is what we are
+    after. They are limited to ±10.
 
     Parameters
     ----------
@@ -20,7 +23,8 @@ def normalise(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    float32 [C, Z, Y, X]. A channel that is constant over the foreground becomes 0, and so does everything when the mask is empty.
+    float32 [C, Z, Y, X]. A channel that is constant over the foreground becomes 0, and so does
+    everything when the mask is empty.
 
     Examples
     --------
@@ -34,8 +38,8 @@ def normalise(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
         return out
     for channel, result in zip(image, out, strict=True):
         inside = channel[mask].astype(np.float64)
-        inside = np.clip(inside, *np.percentile(inside, CLIPPED_PERCENT))
-        spread = inside.std()
-        if spread > 1e-6 * np.abs(inside).max():  # below, what is left of a constant is rounding
-            result[mask] = (inside - inside.mean()) / spread
+        usual = np.clip(inside, *np.percentile(inside, CLIPPED_PERCENT))
+        spread = usual.std()
+        if spread > 1e-6 * np.abs(usual).max():  # below, what is left of a constant is rounding
+            result[mask] = np.clip((inside - usual.mean()) / spread, -LIMIT, LIMIT)
     return out

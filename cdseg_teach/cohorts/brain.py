@@ -1,0 +1,107 @@
+"""The brain study of the lecture: gradient echo on a TIM Trio against SWI on a Verio."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from .. import __version__
+from ..anatomy import Grid, brain_subjects
+from ..anatomy.draw import subject_seed
+from ..problems import Problem
+from ..scanners import DATA_SET_1, DATA_SET_2, Scanner, interpolate, render
+from .cache import cached_subjects
+from .normalise import normalise
+from .study import Cohort, Split, Study, Subject
+
+SIZES = {"train": 16, "validation": 4, "test": 8}
+PHYSICS = 1  # raise it with any change of anatomy or scanners that changes a voxel, so that cached images are rendered anew
+
+
+def brain_study(
+    seed: int = 0,
+    *,
+    shift: float = 1.0,
+    source: Scanner = DATA_SET_1,
+    target: Scanner = DATA_SET_2,
+    sizes: dict[str, int] | None = None,
+    grid: Grid | None = None,
+) -> Study:
+    """Two cohorts of trauma patients: the source on one scanner with labels, the target on another without.
+
+    Subjects are new for every seed and never shared between cohorts or splits. Images are rendered when a split is first
+    asked for, and kept on disk.
+
+    Parameters
+    ----------
+    seed : of subjects and rendering, at least 0. Seeds 100 to 104 are for development: defaults were fixed on them.
+    shift : position of the dial between the two scanners, 0 to 2; 0 leaves no shift but that of the subjects, 1 is the
+        lecture's.
+    source, target : the scanners at 0 and at 1 of the dial.
+    sizes : subjects a split, in each cohort; 16 to train, 4 to validate, 8 to test.
+    grid : the working grid.
+
+    Raises
+    ------
+    Problem : for a negative seed, a shift outside 0..2, or a split without subjects.
+    """
+    if seed < 0 or seed != int(seed):
+        raise Problem(f"seed {seed}: give a whole number of at least 0")
+    sizes, grid = sizes or SIZES, grid or Grid()
+    if set(sizes) != set(SIZES) or min(sizes.values()) < 1:
+        raise Problem(f"sizes {sizes}: give train, validation and test at least one subject each")
+    shifted = interpolate(source, target, shift)
+    differ = tuple(
+        i for i, (a, b) in enumerate(zip(source.channels, target.channels, strict=True)) if a != b
+    )
+    return Study(
+        "brain",
+        int(seed),
+        _cohort("source", source, int(seed), sizes, grid),
+        _cohort("target", shifted, int(seed), sizes, grid),
+        shifted_channels=differ,
+    )
+
+
+def _cohort(role: str, scanner: Scanner, seed: int, sizes: dict[str, int], grid: Grid) -> Cohort:
+    splits = {name: _split(role, name, scanner, seed, count, grid) for name, count in sizes.items()}
+    return Cohort(
+        f"{role}: {scanner.name}",
+        scanner.channels,
+        ("lesion",),
+        labels_for_training=role == "source",
+        **splits,
+    )
+
+
+def _split(role: str, split: str, scanner: Scanner, seed: int, count: int, grid: Grid) -> Split:
+    names = tuple(f"sub-{role}{seed}{split}{number:02d}" for number in range(count))
+    recipe = {
+        "physics": PHYSICS,
+        "version": __version__,
+        "role": role,
+        "split": split,
+        "seed": seed,
+        "count": count,
+        "scanner": repr(scanner),
+        "grid": dataclasses.asdict(grid),
+    }
+    return Split(
+        names, lambda: cached_subjects(recipe, lambda: _render(names, scanner, seed, grid))
+    )
+
+
+def _render(names: tuple[str, ...], scanner: Scanner, seed: int, grid: Grid) -> Iterator[Subject]:
+    """Subjects one after the other: their anatomy from one seed, what the scanner adds from another."""
+    for name in names:
+        maps = brain_subjects([subject_seed(seed, name, "anatomy")], grid)
+        image = render(maps, scanner, [subject_seed(seed, name, "scan")])[0].numpy()
+        yield Subject(
+            name=name,
+            image=normalise(image, maps.brain()[0].numpy()),
+            label=np.ascontiguousarray(maps.label()[0].numpy()),
+            spacing_mm=grid.spacing_mm,
+            affine=grid.affine,
+        )
