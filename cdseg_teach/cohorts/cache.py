@@ -1,7 +1,8 @@
 """Rendered subjects kept on disk: found by their recipe, believed only after their checksum.
 
-One file holds one split: the arrays, an index in JSON that says which bytes are which array, and a trailer with the CRC-32 of all
-that. The file is mapped into memory, so that processes that work on the same split share its pages. Checking 100 MB takes 0.03 s.
+One file holds one split: the arrays, an index in JSON that says which bytes are which array, and a
+trailer with the CRC-32 of all that. The file is mapped into memory, so that processes that work on
+the same split share its pages. Checking 100 MB takes 0.03 s.
 """
 
 from __future__ import annotations
@@ -41,10 +42,10 @@ _log = logging.getLogger(__name__)
 def cached_subjects(
     recipe: dict[str, Any], render: Callable[[], Iterable[Subject]], *, cap_bytes: int = CAP_BYTES
 ) -> tuple[Subject, ...]:
-    """The subjects of a recipe: from the disk when a sound file is there, otherwise rendered and kept.
+    """The subjects of a recipe: from the disk when a sound file is there, else rendered and kept.
 
-    Two processes that render the same recipe at once both leave a good file. A folder that cannot be written costs the
-    cache only: one line is logged, the subjects are rendered.
+    Two processes that render the same recipe at once both leave a good file. A folder that cannot
+    be written costs the cache only: one line is logged, the subjects are rendered.
 
     Parameters
     ----------
@@ -54,8 +55,8 @@ def cached_subjects(
 
     Returns
     -------
-    The subjects, in the order of `render`. Arrays that come from the disk are mapped copy-on-write: changing one never
-    changes the file.
+    The subjects, in the order of `render`. Arrays that come from the disk are mapped copy-on-write:
+    changing one never changes the file.
 
     Examples
     --------
@@ -123,7 +124,7 @@ def _subject(entry: dict[str, Any], body: np.ndarray) -> Subject:
 
 
 def _write(file: Path, subjects: Sequence[Subject]) -> None:
-    """Write beside the final name, flush to the disk, rename: the final name never holds half a file."""
+    """Write beside the final name, flush, rename: the final name never holds half a file."""
     handle, part = tempfile.mkstemp(dir=file.parent, prefix=file.stem, suffix=".part")
     try:
         with os.fdopen(handle, "wb") as stream:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,7 +24,8 @@ _T = TypeVar("_T")
 def check_cohort(folder: str | Path) -> list[Problem]:
     """Everything that is wrong with a cohort on disk, one line each; an empty list for a good one.
 
-    Headers come first and no more than one volume is in memory at a time, so a header that lies costs nothing.
+    Headers come first and no more than one volume is in memory at a time, so a header that lies
+    costs nothing.
 
     Parameters
     ----------
@@ -35,8 +37,8 @@ def check_cohort(folder: str | Path) -> list[Problem]:
     """
     folder = Path(folder)
     problems: list[Problem] = []
-    card = _attempt(lambda: read_card(folder), problems)
-    subjects = _attempt(lambda: find_subjects(folder), problems) or ()
+    card = _attempt(partial(read_card, folder), problems)
+    subjects = _attempt(partial(find_subjects, folder), problems) or ()
     structures = card.structures if card else None
     problems += name_problems(subjects, card)
     for subject in subjects:
@@ -46,7 +48,7 @@ def check_cohort(folder: str | Path) -> list[Problem]:
 
 
 def expected_channels(subjects: Sequence[SubjectFiles], card: Card | None) -> tuple[str, ...]:
-    """The channels that each subject should have: those on the card, or all that any subject has."""
+    """The channels each subject should have: those on the card, or all that any has."""
     if card and card.channels:
         return card.channels
     return tuple(sorted({channel for subject in subjects for channel in subject.channels}))
@@ -93,14 +95,14 @@ def file_problems(
     files = [subject.channels[channel] for channel in channels if channel in subject.channels]
     if subject.label:
         files.append(subject.label)
-    opened = {file: _attempt(lambda file=file: open_volume(file), problems) for file in files}
+    opened = {file: _attempt(partial(open_volume, file), problems) for file in files}
     images = {file: image for file, image in opened.items() if image is not None}
     problems += _geometry_problems(images)
     for file in () if headers_only else images:
         if file == subject.label:
-            _attempt(lambda file=file: read_label(file, structures), problems)
+            _attempt(partial(read_label, file, structures), problems)
         else:
-            _attempt(lambda file=file: read_volume(file), problems)
+            _attempt(partial(read_volume, file), problems)
     yield from problems
 
 
@@ -125,7 +127,7 @@ def _geometry_problems(images: dict[Path, nib.Nifti1Image]) -> Iterator[Problem]
 
 
 def _copies(subjects: Sequence[SubjectFiles]) -> Iterator[Problem]:
-    """Volumes that are byte for byte another subject's: one person under two names would leak between splits."""
+    """Volumes that are another's byte for byte: one person under two names leaks."""
     seen: dict[str, Path] = {}
     for subject in subjects:
         for file in subject.channels.values():

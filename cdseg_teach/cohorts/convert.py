@@ -13,7 +13,7 @@ from ..problems import Problem
 from .layout import SubjectFiles
 from .nifti import read_label, read_volume
 from .normalise import normalise
-from .resample import by_area, grid_around, labels_by_area
+from .resample import by_area, grid_around, labels_by_area, nearest
 from .study import Subject
 
 
@@ -27,7 +27,8 @@ class Conversion:
     structures : names of label 1..K.
     spacing_mm : (z, y, x) of the working grid in mm.
     plane : rows and columns of a slice.
-    prepared : the volumes are on the working grid and normalised already; they are taken as they are.
+    prepared : the volumes are on the working grid and normalised already; they are taken as they
+        are.
     """
 
     channels: tuple[str, ...]
@@ -63,14 +64,14 @@ def read_subject(files: SubjectFiles, conversion: Conversion, *, name: str) -> S
     affine = images[0].affine
     grid = grid_around(foreground, affine, conversion.spacing_mm, conversion.plane)
     data = np.stack([by_area(i, grid, outside=b) for i, b in zip(images, backgrounds, strict=True)])
-    covered = by_area(nib.Nifti1Image(foreground.astype(np.float32), affine), grid) > 0.5
-    image = normalise(data, binary_fill_holes(covered))
+    inside = nearest(nib.Nifti1Image(foreground.astype(np.uint8), affine), grid)
+    image = normalise(data, binary_fill_holes(inside))
     mask = None if label is None else labels_by_area(label, len(conversion.structures), grid)
     return _subject(name, image, mask, grid[1])
 
 
 def _background(image: nib.Nifti1Image) -> float:
-    """The value in the volume's corners, which is outside the body: 0 in most MR, about -1000 in CT."""
+    """The value in the volume's corners, outside the body: 0 in most MR, -1000 or so in CT."""
     return float(np.median(np.asarray(image.dataobj)[np.ix_([0, -1], [0, -1], [0, -1])]))
 
 

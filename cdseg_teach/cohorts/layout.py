@@ -1,7 +1,7 @@
-"""How a cohort lies on disk: one folder a subject, one file a channel, and a card that describes it.
+"""How a cohort lies on disk: a folder a subject, a file a channel, a card that describes it.
 
-`<cohort>/<subject>/<channel>.nii.gz`, a mask `<cohort>/<subject>/label.nii.gz` (or gt, consensus_gt, mask), and optionally
-`<cohort>/cohort.json`. A folder `sub-XX` holds subject XX.
+`<cohort>/<subject>/<channel>.nii.gz`, a mask `<cohort>/<subject>/label.nii.gz` (or gt,
+consensus_gt, mask), and optionally `<cohort>/cohort.json`. A folder `sub-XX` holds subject XX.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def find_subjects(folder: Path) -> tuple[SubjectFiles, ...]:
 
 
 def _subject_files(folder: Path) -> SubjectFiles:
-    volumes = {}
+    volumes: dict[str, Path] = {}
     for file in sorted(folder.iterdir()):
         for ending in _ENDINGS:
             if file.name.endswith(ending) and file.name[0] != ".":

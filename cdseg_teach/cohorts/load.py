@@ -1,4 +1,4 @@
-"""A study of one's own volumes: two folders of NIfTI in, the same Study out that the simulated cohorts give."""
+"""A study of one's own volumes: two folders of NIfTI in, a Study out as from the simulation."""
 
 from __future__ import annotations
 
@@ -40,23 +40,27 @@ def load_study(
     plane: tuple[int, int] = (96, 96),
     seed: int = 0,
 ) -> Study:
-    """A study of two folders of NIfTI volumes: `<folder>/<subject>/<channel>.nii.gz`, and a mask label.nii.gz or gt.nii.gz.
+    """A study of two folders of `<subject>/<channel>.nii.gz` with a mask label.nii.gz or gt.nii.gz.
 
-    Headers are checked at once; a subject is read, averaged onto the working grid and normalised when its split is first
-    asked for. Patients' images are never copied into the cache. Outside the brain they are taken to
-    hold one constant (skull-stripped): the foreground is what differs from a volume's corners.
+    Headers are checked at once; a subject is read, averaged onto the working grid and normalised
+    when its split is first asked for. Patients' images are never copied into the cache. Outside the
+    brain they are taken to hold one constant (skull-stripped): the foreground is what differs from
+    a volume's corners.
 
     Parameters
     ----------
     source, target : the two folders; the same one when subjects are named.
-    source_channels, target_channels : channels by name, paired in order; without them those that both folders have. Different
-        names are a domain shift, such as ["FLAIR"] and ["T2"].
-    source_subjects, target_subjects : subjects by name; without them all, or all that the other side does not name.
+    source_channels, target_channels : channels by name, paired in order; without them those that
+        both folders have. Different names are a domain shift, such as ["FLAIR"] and ["T2"].
+    source_subjects, target_subjects : subjects by name; without them all, or all that the other
+        side does not name.
     structures : names of label 1..K; without them cohort.json's, or ("lesion",).
     spacing_mm : (z, y, x) of the working grid in mm.
-    plane : rows and columns of a slice, multiples of 8; there are as many slices as the foreground needs.
-    seed : deals subjects out to train, validation and test where cohort.json does not. A single source subject is trained on,
-        a single target subject is tested on; target subjects without a label are only adapted to.
+    plane : rows and columns of a slice, multiples of 8; there are as many slices as the foreground
+        needs.
+    seed : deals subjects out to train, validation and test where cohort.json does not. A single
+        source subject is trained on, a single target subject is tested on; target subjects without
+        a label are only adapted to.
 
     Returns
     -------
@@ -78,8 +82,8 @@ def load_study(
         conversion = Conversion(
             names,
             _structures(side, structures),
-            tuple(spacing_mm),
-            tuple(plane),
+            spacing_mm,
+            plane,
             bool(side.card and side.card.prepared),
         )
         _check(side, conversion)
@@ -87,7 +91,7 @@ def load_study(
         cohorts.append(cohort)
         notes += _notes(side, cohort)
     shifted = tuple(i for i, pair in enumerate(zip(*channels, strict=True)) if pair[0] != pair[1])
-    return Study("own data", seed, *cohorts, shifted_channels=shifted, notes=tuple(notes))
+    return Study("own data", seed, cohorts[0], cohorts[1], shifted, tuple(notes))
 
 
 def _sides(
@@ -140,8 +144,8 @@ def _paired_channels(
         both = tuple(name for name in source.available if name in target.available)
         if not both:
             raise Problem(
-                f"source has channels {', '.join(source.available)}, target {', '.join(target.available)}: "
-                "none in common; pair them with source_channels and target_channels"
+                f"source has {', '.join(source.available)}, target {', '.join(target.available)}: "
+                "no channel in common; pair them with source_channels and target_channels"
             )
         return both, both
     pair = tuple(of_source or of_target or ()), tuple(of_target or of_source or ())
@@ -186,13 +190,10 @@ def _check(side: _Side, conversion: Conversion) -> None:
 
 def raise_first(problems: Iterable[Problem], folder: Path) -> None:
     """Raise the first of a folder's problems, if any, and say how many follow it."""
-    first, *others = [*problems, None]
-    if first is None:
-        return
-    if len(others) == 1:
-        raise first
-    more = f"and {len(others) - 1} more; `cdseg-teach data check` lists them"
-    raise Problem(f"{folder.name}/{first} ({more})")
+    found = list(problems)
+    if found:
+        more = f" (and {len(found) - 1} more: cdseg-teach data check {folder})" if found[1:] else ""
+        raise Problem(f"{found[0]}{more}")
 
 
 def _cohort(side: _Side, conversion: Conversion, *, seed: int, prefix: str) -> Cohort:
@@ -217,7 +218,7 @@ def _cohort(side: _Side, conversion: Conversion, *, seed: int, prefix: str) -> C
 
 
 def _dealt(side: _Side, seed: int) -> dict[str, tuple[str, ...]]:
-    """Names by split, as cohort.json says or by the seed; without a label one can only be adapted to."""
+    """Names by split, as cohort.json says or by the seed; without a label: to adapt to."""
     labelled = [subject.name for subject in side.subjects if subject.label]
     unlabelled = [subject.name for subject in side.subjects if not subject.label]
     if side.card and side.card.splits:

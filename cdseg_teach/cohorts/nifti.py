@@ -1,4 +1,4 @@
-"""NIfTI in and out: volumes that are checked before they are believed, cohorts written whole or not at all."""
+"""NIfTI in and out: volumes are checked before use, cohorts are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-from nibabel.processing import resample_from_to
 
 from ..problems import Problem
 from .layout import CARD_FILE, LABEL_NAMES, place
-from .resample import EDGE
+from .resample import nearest
 from .study import Cohort, Subject
 
 MAX_VOXELS = 512**3  # half a GB as float32, more than any scan this software is meant for
@@ -31,10 +30,13 @@ def open_volume(file: Path) -> nib.Nifti1Image:
 
     Raises
     ------
-    Problem : when the file cannot be opened, is not 3-D, has no usable affine, or claims more voxels than it can hold.
+    Problem : when the file cannot be opened, is not 3-D, has no usable affine, or claims more
+        voxels than it can hold.
     """
     try:
         image = nib.load(file)
+        if not isinstance(image, nib.Nifti1Image):
+            raise TypeError(f"it is {type(image).__name__}")
         shape, affine = image.shape, image.affine
         stored_bytes = file.stat().st_size
         claimed_bytes = math.prod(shape) * image.get_data_dtype().itemsize
@@ -56,7 +58,8 @@ def open_volume(file: Path) -> nib.Nifti1Image:
     compression = DEFLATE_LIMIT if file.suffix == ".gz" else 1
     if min(shape) < 1 or claimed_bytes > compression * stored_bytes:
         raise Problem(
-            f"{place(file)}: header claims {shape} voxels, more than {stored_bytes} bytes can hold; copy it again"
+            f"{place(file)}: header claims {shape} voxels, more than its {stored_bytes} bytes hold; "
+            "copy it again"
         )
     if math.prod(shape) > MAX_VOXELS:
         raise Problem(
@@ -66,7 +69,7 @@ def open_volume(file: Path) -> nib.Nifti1Image:
 
 
 def read_volume(file: Path) -> nib.Nifti1Image:
-    """A 3-D volume in memory as finite float32 [X, Y, Z], its axes flipped and swapped to the closest RAS+.
+    """A 3-D volume in memory: finite float32 [X, Y, Z], axes flipped and swapped to RAS+.
 
     Raises
     ------
@@ -91,27 +94,26 @@ def read_label(file: Path, structures: Sequence[str] | None) -> nib.Nifti1Image:
 
     Raises
     ------
-    Problem : as :func:`read_volume`, and for values that are no integers, or name no structure (None: any up to 255).
+    Problem : as :func:`read_volume`, and for values that are no integers, or name no structure
+        (None: any up to 255).
     """
     image = read_volume(file)
-    values = np.unique(image.dataobj)
-    fractional = values[values != np.round(values)]
+    data = np.asarray(image.dataobj)
+    fractional = data[data != np.round(data)]
     if fractional.size:
-        raise Problem(
-            f"{place(file)}: label {fractional[0]:.4g} is no integer; resample masks with nearest neighbour"
-        )
+        what = f"label {fractional[0]:.4g} is no integer"
+        raise Problem(f"{place(file)}: {what}; resample masks with nearest neighbour")
     last = 255 if structures is None else len(structures)
-    outside = values[(values < 0) | (values > last)]
-    if outside.size:
-        known = f"0..{last}" if structures is None else f"0..{last} ({', '.join(structures)})"
-        raise Problem(
-            f"{place(file)}: label {outside[0]:.0f} is outside {known}; name its structure or remove it"
-        )
+    for value in (data.min(), data.max()):
+        if not 0 <= value <= last:
+            known = f"0..{last}" + (f" ({', '.join(structures)})" if structures else "")
+            what = f"label {value:.0f} is outside {known}"
+            raise Problem(f"{place(file)}: {what}; name its structure or remove it")
     return image
 
 
 def write_cohort(folder: str | Path, cohort: Cohort, *, provenance: str, licence: str) -> None:
-    """Write `<folder>/sub-XX/{channel}.nii.gz`, `label.nii.gz` and `cohort.json`: everything, or nothing.
+    """Write `<folder>/sub-XX/{channel,label}.nii.gz` and `cohort.json`: everything, or nothing.
 
     Parameters
     ----------
@@ -139,7 +141,8 @@ def write_prediction(
 ) -> None:
     """Write a predicted mask on the grid of the scan that the subject was read from.
 
-    Each voxel of the scan takes the label of the nearest voxel of the working grid; outside that grid it is background.
+    Each voxel of the scan takes the label of the nearest voxel of the working grid; outside that
+    grid it is background.
 
     Parameters
     ----------
@@ -155,19 +158,16 @@ def write_prediction(
     file, scan = Path(file), open_volume(Path(like))
     if label.shape != subject.image.shape[1:]:
         raise Problem(
-            f"{subject.name}: prediction {label.shape}, image {subject.image.shape[1:]}; predict this subject"
+            f"{subject.name}: prediction {label.shape}, image {subject.image.shape[1:]}; "
+            "predict this subject"
         )
     if not file.name.endswith((".nii", ".nii.gz")):
         raise Problem(f"{file}: is no NIfTI name; end it in .nii.gz")
-    there = (scan.shape[:3], scan.affine)
-    on_scan = resample_from_to(
-        nib.Nifti1Image(_xyz(label, np.uint8), subject.affine), there, order=0, mode=EDGE
-    )
-    out = nib.Nifti1Image(np.asarray(on_scan.dataobj, np.uint8), scan.affine)
+    mask = nib.Nifti1Image(_xyz(label, np.uint8), subject.affine)
+    out = nib.Nifti1Image(nearest(mask, (scan.shape[:3], scan.affine)), scan.affine)
     out.header.set_xyzt_units("mm")
-    part = file.with_name(
-        f".part-{os.getpid()}-{file.name}"
-    )  # nibabel tells the format from the ending
+    # nibabel tells the format from the ending, so that stays.
+    part = file.with_name(f".part-{os.getpid()}-{file.name}")
     try:
         nib.save(out, part)
         os.replace(part, file)

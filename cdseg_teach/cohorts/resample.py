@@ -1,7 +1,7 @@
-"""From a scan's own grid to the working grid, by area.
+"""From a scan's own grid to the working grid, by area, and back to the nearest voxel.
 
-nibabel's `resample_from_to` does the geometry and the interpolation: nilearn's `resample_img` needs seconds to import, and
-neither averages when it goes to larger voxels. So each working voxel is sampled at several points that are averaged.
+scipy interpolates. nibabel's `resample_from_to` and nilearn's `resample_img` do not average when
+voxels become larger, and never take scipy's short way for grids with the same axes (half the time).
 """
 
 from __future__ import annotations
@@ -10,16 +10,12 @@ import math
 
 import nibabel as nib
 import numpy as np
-from nibabel.affines import apply_affine, rescale_affine, voxel_sizes
-from nibabel.processing import resample_from_to
+from nibabel.affines import apply_affine, rescale_affine, to_matvec, voxel_sizes
+from scipy.ndimage import affine_transform
 
-MOST_SAMPLES = (
-    4  # a working voxel and axis: beyond that, linear interpolation between them is smooth enough
-)
+MOST_SAMPLES = 4  # along an axis of a working voxel; with more, its mean hardly changes
 
-EDGE = "grid-constant"  # scipy's "constant" would drop the outer half of the outermost voxels
-
-Grid = tuple[tuple[int, int, int], np.ndarray]  # shape (X, Y, Z) and affine
+Grid = tuple[tuple[int, ...], np.ndarray]  # shape (X, Y, Z) and affine
 
 
 def grid_around(
@@ -28,7 +24,7 @@ def grid_around(
     spacing_mm: tuple[float, float, float],
     plane: tuple[int, int],
 ) -> Grid:
-    """A grid along the scanner's axes with its centre in the foreground's, and as many slices as that needs.
+    """A grid around the foreground, along the axes of space, with as many slices as it needs.
 
     Parameters
     ----------
@@ -51,7 +47,7 @@ def grid_around(
 
 
 def _corners(foreground: np.ndarray) -> np.ndarray:
-    """The eight corners of the foreground's box in voxels, half a voxel outside of its outermost centres."""
+    """The corners of the foreground's box in voxels, half a voxel beyond the outermost centres."""
     ends = []
     for axis in range(3):
         there = np.flatnonzero(foreground.any(axis=tuple(a for a in range(3) if a != axis)))
@@ -80,15 +76,29 @@ def by_area(image: nib.Nifti1Image, grid: Grid, *, outside: float = 0.0) -> np.n
     ]
     fine_shape = tuple(n * s for n, s in zip(shape, samples, strict=True))
     fine_affine = rescale_affine(affine, shape, steps / samples, fine_shape)
-    fine = resample_from_to(image, (fine_shape, fine_affine), order=1, mode=EDGE, cval=outside)
-    blocks = np.asarray(fine.dataobj, np.float32).reshape(
-        shape[0], samples[0], shape[1], samples[1], shape[2], samples[2]
-    )
+    fine = _interpolate(image, (fine_shape, fine_affine), order=1, outside=outside)
+    blocks = fine.reshape(shape[0], samples[0], shape[1], samples[1], shape[2], samples[2])
     return blocks.mean(axis=(1, 3, 5))
 
 
+def nearest(image: nib.Nifti1Image, grid: Grid) -> np.ndarray:
+    """The value of the nearest voxel of an image at each voxel of a grid [X, Y, Z], 0 outside."""
+    return _interpolate(image, grid, order=0, outside=0.0)
+
+
+def _interpolate(image: nib.Nifti1Image, grid: Grid, *, order: int, outside: float) -> np.ndarray:
+    shape, affine = grid
+    matrix, shift = to_matvec(np.linalg.inv(image.affine) @ affine)
+    scales = np.diag(matrix)
+    if np.abs(matrix - np.diag(scales)).max() * max(shape) < 1e-3:  # voxels: the same axes
+        matrix = scales  # which scipy takes as leave to go axis by axis
+    data = np.asarray(image.dataobj)
+    edge = "grid-constant"  # "constant" would drop the outer half of the outermost voxels
+    return affine_transform(data, matrix, shift, shape, order=order, mode=edge, cval=outside)
+
+
 def _extent_of_a_voxel(of: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """Size in mm of the first affine's voxels along the second's axes, each by the axis closest to it."""
+    """Size in mm of the first affine's voxels along the second's axes, by the closest axis."""
     axes = along[:3, :3] / voxel_sizes(along)
     share = np.abs(axes.T @ (of[:3, :3] / voxel_sizes(of)))
     sizes = voxel_sizes(of)
@@ -96,7 +106,9 @@ def _extent_of_a_voxel(of: np.ndarray, along: np.ndarray) -> np.ndarray:
 
 
 def labels_by_area(image: nib.Nifti1Image, n_structures: int, grid: Grid) -> np.ndarray:
-    """The class that covers the largest part of each voxel of a grid; with one structure, more than half of it.
+    """The class that covers the largest part of each voxel of a grid.
+
+    With one structure: 1 where it covers more than half of the voxel.
 
     Parameters
     ----------

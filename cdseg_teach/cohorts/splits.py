@@ -10,7 +10,9 @@ TEST_SHARE = VALIDATION_SHARE = 0.2
 
 
 def split_by_subject(names: Sequence[str], *, seed: int, first: str) -> dict[str, tuple[str, ...]]:
-    """Deal subjects out to train, validation and test: 60, 20 and 20 percent, at least one each from three subjects on.
+    """Deal subjects out to train, validation and test: 60, 20 and 20 percent.
+
+    From three subjects on, each of the three has at least one.
 
     Parameters
     ----------

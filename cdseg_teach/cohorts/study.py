@@ -1,7 +1,7 @@
 """Who is in the study: subjects, cohorts split by subject, and a study of two cohorts.
 
-The labels of the target are for evaluation: a target cohort's `train` hands out subjects without them, and
-`labelled_train` is the one way to them, so that whoever uses them has to say so.
+The labels of the target are for evaluation: a target cohort's `train` hands out subjects without
+them, and `labelled_train` is the one way to them, so that whoever uses them has to say so.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ class Subject:
     Parameters
     ----------
     name : unique within a study.
-    image : float32 [C, Z, Y, X], normalised per channel: zero mean and unit deviation over the foreground, 0 outside.
-    label : uint8 [Z, Y, X], 0 is background and k is structure k; None where it is not known or not to be seen.
+    image : float32 [C, Z, Y, X], normalised per channel: zero mean and unit deviation over the
+        foreground, 0 outside.
+    label : uint8 [Z, Y, X], 0 is background and k is structure k; None where it is not known or not
+        to be seen.
     spacing_mm : (z, y, x), size of a voxel in mm.
     affine : 4x4, voxel (x, y, z) to mm, RAS+, as in NIfTI.
 
@@ -41,13 +43,15 @@ class Subject:
     def __post_init__(self) -> None:
         if self.image.ndim != 4 or self.image.dtype != np.float32:
             raise Problem(
-                f"{self.name}: image is {self.image.dtype} {self.image.shape}; give float32 [C, Z, Y, X]"
+                f"{self.name}: image is {self.image.dtype} {self.image.shape}; "
+                "give float32 [C, Z, Y, X]"
             )
         if self.label is None:
             return
         if self.label.shape != self.image.shape[1:] or self.label.dtype != np.uint8:
             raise Problem(
-                f"{self.name}: label is {self.label.dtype} {self.label.shape}; give uint8 {self.image.shape[1:]}"
+                f"{self.name}: label is {self.label.dtype} {self.label.shape}; "
+                f"give uint8 {self.image.shape[1:]}"
             )
 
     def without_label(self) -> Subject:
@@ -66,7 +70,7 @@ class Subject:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Subjects whose names are known at once and whose images are rendered or read when first asked for.
+    """Subjects whose names are known at once, whose images are rendered or read when asked for.
 
     Parameters
     ----------
@@ -95,7 +99,8 @@ class Split:
         given = tuple(subject.name for subject in subjects)
         if given != self.names:
             raise Problem(
-                f"split of {list(self.names)} was read as {list(given)}; name the subjects in reading order"
+                f"split of {list(self.names)} was read as {list(given)}; "
+                "name the subjects in reading order"
             )
         return subjects
 
@@ -115,7 +120,8 @@ class Cohort:
     channels : names of the image's channels, in order.
     structures : names of label 1..K.
     train, validation, test : the three splits; they never share a subject.
-    labels_for_training : False in a target cohort, whose `train` then hands out subjects without label.
+    labels_for_training : False in a target cohort, whose `train` then hands out subjects without
+        label.
 
     Raises
     ------
@@ -141,7 +147,8 @@ class Cohort:
         twice = _repeated(self.names)
         if twice:
             raise Problem(
-                f"cohort {name}: {', '.join(twice)} in it more than once; put each subject into one split"
+                f"cohort {name}: {', '.join(twice)} in it more than once; "
+                "put each subject into one split"
             )
 
     @property
@@ -195,12 +202,15 @@ class Study:
     name : the task, such as "brain".
     seed : of the subjects and their images.
     source, target : the two cohorts.
-    shifted_channels : indices of the channels that differ between them; brain: (4,), GE against SWI.
-    notes : what a reader of the results must know, one sentence each, such as a split with one subject.
+    shifted_channels : indices of the channels that differ between them; brain: (4,), GE against
+        SWI.
+    notes : what a reader of the results must know, one sentence each, such as a split with one
+        subject.
 
     Raises
     ------
-    Problem : when structures or number of channels disagree, a channel does not exist, or a subject is in both cohorts.
+    Problem : when structures or number of channels disagree, a channel does not exist, or a subject
+        is in both cohorts.
     """
 
     name: str
@@ -219,18 +229,20 @@ class Study:
             )
         if len(source.channels) != len(target.channels):
             raise Problem(
-                f"study {self.name}: source has {len(source.channels)} channels {list(source.channels)}, "
-                f"target {len(target.channels)} {list(target.channels)}; pair each channel with one of the other cohort"
+                f"study {self.name}: source has channels {list(source.channels)}, "
+                f"target {list(target.channels)}; pair each with one of the other"
             )
         self._check_channels(self.shifted_channels)
         shared = sorted(set(source.names) & set(target.names))
         if shared:
             raise Problem(
-                f"study {self.name}: {', '.join(shared)} in source and in target; split the study by subject"
+                f"study {self.name}: {', '.join(shared)} in source and in target; "
+                "split the study by subject"
             )
         if not source.labels_for_training or target.labels_for_training:
             raise Problem(
-                f"study {self.name}: training labels belong to the source; set labels_for_training so"
+                f"study {self.name}: only the source has labels for training; "
+                "set labels_for_training so"
             )
 
     def _check_channels(self, indices: Sequence[int]) -> None:
@@ -257,7 +269,7 @@ class Study:
         kept = [index for index in range(len(self.source.channels)) if index not in left_out]
         if not kept:
             raise Problem(
-                f"study {self.name}: without channels {sorted(left_out)} no channel is left; keep one"
+                f"study {self.name}: no channel is left without {sorted(left_out)}; keep one"
             )
         return replace(
             self,
