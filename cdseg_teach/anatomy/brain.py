@@ -1,7 +1,8 @@
-"""Brains: the ICBM152 tissue maps, warped into subjects, with veins, iron and the lesions of traumatic brain injury.
+"""Brains: ICBM152 tissue maps, warped into subjects, with veins, iron and traumatic lesions.
 
-From real scans: grey matter, white matter and the brain's outline (ICBM152 2009a symmetric, an average of 152 adults, shipped in
-the nilearn package). Modelled: everything else. The average has no individual folds; variety comes from warps and lesions.
+From real scans: grey matter, white matter and the brain's outline (ICBM152 2009a symmetric, an
+average of 152 adults, shipped in the nilearn package). Modelled: everything else. The average has
+no individual folds; variety comes from warps and lesions.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ TEMPLATE_TISSUES = ("grey", "white", "csf", "iron_rich", "striatum")
 LESIONS = ("oedema", "contusion", "haemorrhage", "microbleed")
 TISSUES = (*TEMPLATE_TISSUES, "hyperintensity", *LESIONS, "vein")
 
-# Deep nuclei as ellipsoids, one side each and mirrored: (tissue, centre, semi-axes), mm in MNI152, order (x, y, z). Centres of putamen,
-# caudate and pallidum: Harvard-Oxford atlas, probability above 25 %, both sides averaged; semi-axes that give the volumes of manual
-# tracing (Neuromorphometrics: 5.7, 4.4, 1.9 ml a side) at the atlas' proportions. Red nucleus and substantia nigra: recalled
+# Deep nuclei as ellipsoids, one side each and mirrored: (tissue, centre, semi-axes), mm in MNI152,
+# order (x, y, z). Centres of putamen, caudate and pallidum: Harvard-Oxford atlas, probability above
+# 25 %, both sides averaged; semi-axes that give the volumes of manual tracing (Neuromorphometrics:
+# 5.7, 4.4, 1.9 ml a side) at the atlas' proportions. Red nucleus and substantia nigra: recalled
 # (about 0.3 and 0.55 ml; Pauli et al. 2018, Sci Data 5:180063).
 NUCLEI = (
     ("striatum", (25.2, 0.8, 0.4), (6.5, 16.0, 13.0)),  # putamen
@@ -48,7 +50,8 @@ class BrainMaps:
 
     Parameters
     ----------
-    fractions : [N, T, Z, Y, X] on the grid's lattice of anatomy, 0..1; they sum to at most 1, the rest is air.
+    fractions : [N, T, Z, Y, X] on the grid's lattice of anatomy, 0..1; they sum to at most 1, the
+        rest is air.
     grid : the lattice.
     names : the T tissues, :data:`TISSUES`.
     """
@@ -66,10 +69,10 @@ class BrainMaps:
         return self.on_working_grid(self.fractions.sum(1)) > 0.5
 
     def label(self) -> Tensor:
-        """The reference segmentation on the working grid: uint8 [N, Z, Y, X], 1 where lesions fill at least half a voxel.
+        """The reference segmentation, 1 where lesions fill at least half: uint8 [N, Z, Y, X].
 
-        Oedema, contusion, haemorrhage and microbleeds are one class, as in Kamnitsas et al. 2017; white-matter
-        hyperintensities of age are not a lesion of the trauma and stay background.
+        Oedema, contusion, haemorrhage and microbleeds are one class, as in Kamnitsas et al. 2017;
+        white-matter hyperintensities of age are not a lesion of the trauma and stay background.
         """
         filled = sum(self.on_working_grid(self[name]) for name in LESIONS)
         return (torch.as_tensor(filled) >= 0.5).to(torch.uint8)
@@ -82,7 +85,7 @@ class BrainMaps:
 def brain_subjects(
     seeds: Sequence[int], grid: Grid | None = None, device: torch.device | str = "cpu"
 ) -> BrainMaps:
-    """Tissue maps of one new brain a seed; the same seed gives the same brain whatever is drawn beside it.
+    """Tissue maps of one new brain a seed, the same whatever is drawn beside it.
 
     Parameters
     ----------
@@ -101,7 +104,7 @@ def brain_subjects(
 
 
 def _fill(maps: dict[str, Tensor], blobs: dict[str, Tensor], vein: Tensor) -> Tensor:
-    """Lesions take the place of parenchyma (never of CSF), veins that of whatever lies there: fractions [N, T, Z, Y, X]."""
+    """Fractions [N, T, Z, Y, X]: lesions replace parenchyma, never CSF; veins whatever is there."""
     parenchyma = sum(fraction for name, fraction in maps.items() if name != "csf")
     lesioned = {name: blobs[name] * parenchyma for name in ("hyperintensity", *LESIONS)}
     intact = 1 - sum(blobs.values())
@@ -114,10 +117,11 @@ def _fill(maps: dict[str, Tensor], blobs: dict[str, Tensor], vein: Tensor) -> Te
 
 @functools.lru_cache(maxsize=4)
 def template(grid: Grid) -> Tensor:
-    """Healthy tissue of the ICBM152 average on the lattice of anatomy: [5, Z, Y, X], :data:`TEMPLATE_TISSUES`.
+    """Healthy tissue of the ICBM152 average on the lattice: [5, Z, Y, X], :data:`TEMPLATE_TISSUES`.
 
-    CSF is what lies inside the brain's outline and is neither grey nor white. The probabilities of 152 people are squared and
-    renormalised, which halves the width of the blurred boundaries and moves none.
+    CSF is what lies inside the brain's outline and is neither grey nor white. The probabilities of
+    152 people are squared and renormalised, which halves the width of the blurred boundaries and
+    moves none.
     """
     grey, white, outline = _on_lattice(*_icbm152(), grid)
     inside = (outline > 0.5).float()
@@ -135,15 +139,17 @@ def template(grid: Grid) -> Tensor:
 
 
 def _icbm152() -> tuple[Tensor, np.ndarray]:
-    """Grey matter, white matter and the brain's outline at 1 mm: [3, Z, Y, X] in 0..1, and the affine.
+    """Grey matter, white matter, the brain's outline at 1 mm: [3, Z, Y, X], 0..1; and the affine.
 
-    Read from the installed nilearn's files, not through its loaders, whose import alone takes seconds (a test compares the two).
-    The outline is 1 where the skull-stripped T1 template is above zero.
+    Read from the installed nilearn's files, not through its loaders, whose import alone takes
+    seconds (a test compares the two). The outline is 1 where the skull-stripped T1 template is
+    above zero.
     """
     spec = importlib.util.find_spec("nilearn")
     if spec is None or not spec.submodule_search_locations:
         raise Problem(
-            "the ICBM152 brain comes with the package nilearn, which is not installed: pip install nilearn"
+            "the ICBM152 brain comes with the package nilearn, which is not installed: "
+            "pip install nilearn"
         )
     folder = Path(spec.submodule_search_locations[0], "datasets", "data")
     volumes = []
@@ -163,9 +169,10 @@ def _icbm152() -> tuple[Tensor, np.ndarray]:
 
 
 def _on_lattice(voxels: Tensor, affine: np.ndarray, grid: Grid) -> Tensor:
-    """1 mm maps [C, Z, Y, X] averaged over the voxels of the lattice of anatomy: [C, Z, Y, X], 0 outside.
+    """1 mm maps [C, Z, Y, X] averaged over the lattice's voxels: [C, Z, Y, X], 0 outside.
 
-    The affine has no rotation, so that each axis is sampled about every millimetre by itself, and then averaged.
+    The affine has no rotation, so that each axis is sampled about every millimetre by itself, and
+    then averaged.
     """
     per_voxel = [max(1, round(step)) for step in grid.fine_spacing_mm]
     for axis in range(3):
@@ -191,7 +198,7 @@ def _interpolate(voxels: Tensor, index: Tensor, axis: int) -> Tensor:
 def _ellipsoid_pair(
     grid: Grid, centre: tuple[float, float, float], axes: tuple[float, float, float]
 ) -> Tensor:
-    """An ellipsoid and its mirror image across the midline, with an edge one voxel wide: [Z, Y, X], 0..1."""
+    """An ellipsoid and its mirror image, with an edge one voxel wide: [Z, Y, X], 0..1."""
     z, y, x = grid.coordinates()
     offset = torch.stack(
         [(x.abs() - centre[0]) / axes[0], (y - centre[1]) / axes[1], (z - centre[2]) / axes[2]]

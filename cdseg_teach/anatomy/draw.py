@@ -1,4 +1,4 @@
-"""Seeded random draws, one generator a subject: a subject does not depend on which others are drawn beside it."""
+"""Seeded draws, one generator a subject: no subject depends on what is drawn beside it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def subject_seed(study_seed: int, *path: str | int) -> int:
-    """A 63-bit seed for one subject of a study, from the study's seed and a path such as ("source", "train", 3).
+    """A 63-bit seed for one subject, from the study's seed and a path, e.g. ("source", "train", 3).
 
     Examples
     --------
@@ -23,7 +23,7 @@ def subject_seed(study_seed: int, *path: str | int) -> int:
 
 
 def generators(seeds: Sequence[int]) -> list[torch.Generator]:
-    """One CPU generator a subject: draws are made on the CPU so that every device sees the same subject."""
+    """One generator a subject, on the CPU so that every device sees the same subject."""
     return [torch.Generator().manual_seed(int(seed)) for seed in seeds]
 
 
@@ -46,7 +46,7 @@ def smooth_field(
     draws: Sequence[torch.Generator],
     channels: int = 1,
 ) -> Tensor:
-    """Smooth random fields of zero mean and unit standard deviation: white noise on a coarse lattice, interpolated.
+    """Smooth random fields of unit standard deviation: coarse white noise, interpolated.
 
     Parameters
     ----------

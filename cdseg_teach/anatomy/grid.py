@@ -16,11 +16,13 @@ from ..problems import Problem
 class Grid:
     """A working grid of slices, and the finer lattice across slices on which anatomy is drawn.
 
-    Anatomy is drawn with `fine` planes to a slice, so that a scanner's slice profile has something to average.
+    Anatomy is drawn with `fine` planes to a slice, so that a scanner's slice profile has something
+    to average.
 
     Parameters
     ----------
-    shape : (Z, Y, X), number of slices, rows and columns of the working grid; rows and columns are multiples of 8.
+    shape : (Z, Y, X), number of slices, rows and columns of the working grid; rows and columns are
+        multiples of 8.
     spacing_mm : (z, y, x), size of a working voxel in mm.
     centre_mm : (z, y, x), MNI152 coordinate of the grid's centre in mm.
     fine : planes of anatomy to a working slice, at least 1.
@@ -39,7 +41,8 @@ class Grid:
     def __post_init__(self) -> None:
         if min(self.shape) < 1 or self.shape[1] % 8 or self.shape[2] % 8 or self.fine < 1:
             raise Problem(
-                f"grid {self.shape}: rows and columns are multiples of 8, slices and fine at least 1"
+                f"grid {self.shape}, fine {self.fine}: "
+                "rows and columns are multiples of 8, slices and fine at least 1"
             )
         if min(self.spacing_mm) <= 0:
             raise Problem(f"grid spacing {self.spacing_mm} mm: give three positive lengths")
@@ -70,7 +73,7 @@ class Grid:
         return matrix
 
     def coordinates(self, device: torch.device | str = "cpu") -> Tensor:
-        """MNI152 coordinates of the voxels of anatomy: [3, Z·fine, Y, X], order (z, y, x), in mm."""
+        """MNI152 mm of the voxels of anatomy: [3, Z·fine, Y, X], order (z, y, x)."""
         axes = [
             centre
             + step * (torch.arange(size, device=device, dtype=torch.float32) - (size - 1) / 2)
@@ -82,7 +85,7 @@ class Grid:
 
 
 def box_mean(field: Tensor, size: int) -> Tensor:
-    """Mean over a cube of `size` voxels (odd) around each voxel: [N, Z, Y, X], one axis after the other, zeros outside."""
+    """Mean over a cube of `size` voxels (odd) around each voxel, zeros outside: [N, Z, Y, X]."""
     smooth = field[:, None]
     for axis in range(3):
         kernel, padding = [1, 1, 1], [0, 0, 0]

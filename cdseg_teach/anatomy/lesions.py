@@ -1,8 +1,9 @@
 """Lesions of traumatic brain injury, and the hyperintensities of age that look like them.
 
-A contusion is a haemorrhagic core in bruised tissue inside oedema, at the poles and base of the frontal and temporal lobes.
-Microbleeds of diffuse axonal injury sit at the border of grey and white matter and in the corpus callosum. How many, how large and
-where follows :class:`LesionStatistics`; the shapes are ellipsoids with a smooth random surface, a model.
+A contusion is a haemorrhagic core in bruised tissue inside oedema, at the poles and base of the
+frontal and temporal lobes. Microbleeds of diffuse axonal injury sit at the border of grey and white
+matter and in the corpus callosum. How many, how large and where follows :class:`LesionStatistics`;
+the shapes are ellipsoids with a smooth random surface, a model.
 """
 
 from __future__ import annotations
@@ -20,25 +21,32 @@ from .grid import Grid, box_mean
 
 @dataclass(frozen=True)
 class LesionStatistics:
-    """How many lesions, how large, how made up. «Assumed» marks what no source that we could read gives.
+    """How many lesions, how large, how made up.
+
+    «Assumed» marks what no source that we could read gives.
 
     Attributes
     ----------
-    contusions : mean number beyond the first, Poisson; assumed (all subjects have at least one: the cohorts are patients).
-    contusion_ml, contusion_log_std : median of the total volume of contusions with their oedema on FLAIR, log-normal. 15.8 ml in
-        moderate, 13.6 ml in severe injury, 7.1 to 37.8 ml by outcome, 301 patients (Moe et al. 2020); the spread puts 95 % of
-        subjects between 2 and 90 ml.
-    frontal_weight, temporal_weight : share of patients with contusions there, 75 % and 82 % (Moe et al. 2020).
-    contusion_share : the core as a share of the volume, uniform; oedema to haemorrhage 0.8 to 2.2 (Beaumont and Gennarelli 2006,
-        Acta Neurochir Suppl 96:30).
+    contusions : mean number beyond the first, Poisson; assumed (all subjects have at least one: the
+        cohorts are patients).
+    contusion_ml, contusion_log_std : median of the total volume of contusions with their oedema on
+        FLAIR, log-normal. 15.8 ml in moderate, 13.6 ml in severe injury, 7.1 to 37.8 ml by outcome,
+        301 patients (Moe et al. 2020); the spread puts 95 % of subjects between 2 and 90 ml.
+    frontal_weight, temporal_weight : share of patients with contusions there, 75 % and 82 % (Moe et
+        al. 2020).
+    contusion_share : the core as a share of the volume, uniform; oedema to haemorrhage 0.8 to 2.2
+        (Beaumont and Gennarelli 2006, Acta Neurochir Suppl 96:30).
     haemorrhage_share : bleeding as a share of the core, uniform; assumed.
-    axonal_injury, microbleeds, microbleed_log_std : share of patients with microbleeds, 24 of 46, and their number in those,
-        log-normal with mean 22 and standard deviation 42, at most 190 (TBI cohort on 3 T SWI, NIH Research Festival 2013, NEURO-21;
-        the maximum from Moenninghoff et al. 2015, PLOS ONE 10:e0122329).
-    microbleed_mm : diameter in mm, uniform; most below 4 mm, by definition below 5 (Stehling et al. 2008, Acad Radiol 15:895).
+    axonal_injury, microbleeds, microbleed_log_std : share of patients with microbleeds, 24 of 46,
+        and their number in those, log-normal with mean 22 and standard deviation 42, at most 190
+        (TBI cohort on 3 T SWI, NIH Research Festival 2013, NEURO-21; the maximum from Moenninghoff
+        et al. 2015, PLOS ONE 10:e0122329).
+    microbleed_mm : diameter in mm, uniform; most below 4 mm, by definition below 5 (Stehling et al.
+        2008, Acad Radiol 15:895).
     aged : share of subjects with white-matter hyperintensities; assumed.
-    hyperintensities, hyperintensity_ml, hyperintensity_log_std : mean number (Poisson) and median volume in ml of one, log-normal;
-        19.6 lesions and 4.9 ml together at 60 to 64 years (Wen and Sachdev 2004, NeuroImage 22:144).
+    hyperintensities, hyperintensity_ml, hyperintensity_log_std : mean number (Poisson) and median
+        volume in ml of one, log-normal; 19.6 lesions and 4.9 ml together at 60 to 64 years (Wen and
+        Sachdev 2004, NeuroImage 22:144).
     """
 
     contusions: float = 1.0
@@ -75,7 +83,8 @@ def draw_lesions(
 
     Returns
     -------
-    Shares of a voxel 0..1, each [N, Z, Y, X]: oedema, contusion, haemorrhage, microbleed, hyperintensity; together at most 1.
+    Shares of a voxel 0..1, each [N, Z, Y, X]: oedema, contusion, haemorrhage, microbleed,
+    hyperintensity; together at most 1.
     """
     statistics = statistics or LesionStatistics()
     likely = _likely_places(maps, grid, statistics)
@@ -92,9 +101,10 @@ def draw_lesions(
 def _likely_places(
     maps: dict[str, Tensor], grid: Grid, statistics: LesionStatistics
 ) -> dict[str, Tensor]:
-    """Relative density of lesion centres, each [N, Z, Y, X]: where contusions, microbleeds, hyperintensities occur."""
+    """Relative density of the centres of each kind of lesion, each [N, Z, Y, X]."""
     z, y, x = grid.coordinates(maps["grey"].device)
-    # Boxes in MNI152 mm, read off the template by eye: the base and pole of the frontal lobe; the pole and side of the temporal lobe.
+    # Boxes in MNI152 mm, read off the template by eye: the base and pole of the frontal lobe; the
+    # pole and side of the temporal lobe.
     frontal = ((y > 25) & (z < 25)).float()
     temporal = ((x.abs() > 30) & (y < 20) & (y > -45) & (z < 0)).float()
     callosum = ((x.abs() < 12) & (y > -45) & (y < 35) & (z > 0) & (z < 30)).float()
@@ -110,7 +120,8 @@ def _likely_places(
     near_ventricle = box_mean(maps["csf"] * ventricle, 7)
     return {
         "contusion": per_place[0] + per_place[1],
-        # The border of grey and white matter, two thirds of it frontal, and the corpus callosum (NEURO-21).
+        # The border of grey and white matter, two thirds of it frontal, and the corpus callosum
+        # (NEURO-21).
         "microbleed": grey * white * (0.3 + 0.7 * (y > 10)) + 0.25 * white * callosum,
         "hyperintensity": white * (near_ventricle + 0.02),
     }
@@ -126,9 +137,8 @@ def _one_subject(
 
     number = 1 + int(torch.poisson(torch.tensor(s.contusions), generator=draw))
     total_ml = s.contusion_ml * math.exp(s.contusion_log_std * _normal(draw))
-    shares = (
-        -torch.rand(number, generator=draw).clamp_min(1e-6).log()
-    )  # exponential: uniform on the simplex once normalised
+    # Exponential: uniform on the simplex once normalised.
+    shares = -torch.rand(number, generator=draw).clamp_min(1e-6).log()
     for share, centre in zip(
         (shares / shares.sum()).tolist(), _places(likely["contusion"], number, draw), strict=True
     ):
@@ -186,7 +196,7 @@ def _stamp(
     grid: Grid,
     roughness: float = 0.2,
 ) -> None:
-    """Draw one ellipsoid into `canvas` [Z, Y, X] in place, its edge one voxel wide, its surface moved by a smooth field."""
+    """Draw one ellipsoid into `canvas` [Z, Y, X] in place; a smooth field moves its surface."""
     spacing = grid.fine_spacing_mm
     reach = [
         math.ceil(radius_mm * 1.8 * float(a) / s) + 1 for a, s in zip(axes, spacing, strict=True)

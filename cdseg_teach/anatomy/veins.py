@@ -1,7 +1,8 @@
-"""Cerebral veins, most of them thinner than a voxel: each voxel gets the share of its volume that venous blood fills.
+"""Cerebral veins, most of them thinner than a voxel, as the share of each voxel that they fill.
 
-Two populations, drawn as smooth random curves: medullary veins that run through white matter to the ventricles, and cortical veins
-that run over the surface in the sulci. A model: their places are random, only numbers, calibres and courses follow sources.
+Two populations, drawn as smooth random curves: medullary veins that run through white matter to the
+ventricles, and cortical veins that run over the surface in the sulci. A model: their places are
+random, only numbers, calibres and courses follow sources.
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ class VeinStatistics:
 
     Attributes
     ----------
-    medullary : number in a slab 96 mm high; 14 to 36 are seen in a hemisphere at 3 T (Chen et al. 2016, Acta Anat Sin 47:796).
+    medullary : number in a slab 96 mm high; 14 to 36 are seen in a hemisphere at 3 T (Chen et al.
+        2016, Acta Anat Sin 47:796).
     medullary_mm : diameters in mm, uniform; 0.2 to 0.3 mm on 3 T SWI (Chen 2016).
-    cortical : number in that slab; assumed, so that the drawn veins fill 0.6 % of the brain, the part of the venous blood volume
-        (2 to 3 %, recalled) that vessels large enough to be drawn carry.
-    cortical_mm : mean and standard deviation of the diameter in mm; 0.84 and 0.33 over the veins of 20 people at 7 T (Huck et al.
-        2019, the VENAT atlas, Brain Struct Funct 224:2467).
+    cortical : number in that slab; assumed, so that the drawn veins fill 0.6 % of the brain, the
+        part of the venous blood volume (2 to 3 %, recalled) that vessels large enough to be drawn
+        carry.
+    cortical_mm : mean and standard deviation of the diameter in mm; 0.84 and 0.33 over the veins of
+        20 people at 7 T (Huck et al. 2019, the VENAT atlas, Brain Struct Funct 224:2467).
     medullary_length_mm, cortical_length_mm : lengths in mm, assumed.
     """
 
@@ -86,16 +89,17 @@ def _curves(
     grid: Grid,
     draws: Sequence[torch.Generator],
 ) -> Tensor:
-    """Smooth random walks from `start` [N, Z, Y, X] along `towards` [1 or N, 3, Z, Y, X], as volume shares [N, Z, Y, X].
+    """Smooth random walks as volume shares [N, Z, Y, X].
 
-    One walk for each of the `diameters_mm` [N, K]. Along the gradient of the sulci's map a walk follows the sulci.
+    They begin in `start` [N, Z, Y, X] and bend along `towards` [1 or N, 3, Z, Y, X], one walk for
+    each of the `diameters_mm` [N, K]. Along the gradient of the sulci's map a walk follows the
+    sulci.
     """
     number, steps = diameters_mm.shape[1], round(length_mm / STEP_MM)
     device = start.device
     spacing = torch.tensor(grid.fine_spacing_mm, device=device)
-    positions = (
-        _starts(start, number, draws) * spacing
-    )  # [N, K, 3] in mm from the first voxel, order (z, y, x)
+    # [N, K, 3] in mm from the first voxel, order (z, y, x).
+    positions = _starts(start, number, draws) * spacing
     headings = F.normalize(normal((number, 3), draws).to(device), dim=-1)
     wander = normal((steps, number, 3), draws).to(device)
     share = math.pi / 4 * diameters_mm.to(device) ** 2 * STEP_MM / grid.fine_voxel_mm3
@@ -109,7 +113,7 @@ def _curves(
 
 
 def _starts(density: Tensor, number: int, draws: Sequence[torch.Generator]) -> Tensor:
-    """Voxel coordinates [N, K, 3] (z, y, x) drawn with probability proportional to `density` [N, Z, Y, X]."""
+    """Voxels [N, K, 3] (z, y, x) drawn with probability proportional to `density` [N, Z, Y, X]."""
     cumulative = density.flatten(1).double().cumsum(1)
     at = torch.stack([torch.rand(number, generator=g, dtype=torch.float64) for g in draws]).to(
         density.device
@@ -121,7 +125,7 @@ def _starts(density: Tensor, number: int, draws: Sequence[torch.Generator]) -> T
 
 
 def _look_up(field: Tensor, voxels: Tensor) -> Tensor:
-    """A field [1 or N, 3, Z, Y, X] at voxel positions [N, K, 3]: [N, K, 3], the nearest voxel's value."""
+    """The nearest value of a field [1 or N, 3, Z, Y, X] at voxel positions [N, K, 3]: [N, K, 3]."""
     size = torch.tensor(field.shape[2:], device=field.device)
     z, y, x = torch.minimum(voxels.round().long().clamp_min(0), size - 1).unbind(-1)
     rows = torch.arange(voxels.shape[0], device=field.device)[:, None].expand_as(z)
@@ -129,7 +133,7 @@ def _look_up(field: Tensor, voxels: Tensor) -> Tensor:
 
 
 def _deposit(canvas: Tensor, voxels: Tensor, share: Tensor, shape: torch.Size) -> None:
-    """Add `share` [N, K] to the eight voxels around each position [N, K, 3], trilinearly; outside the lattice it is lost."""
+    """Add `share` [N, K] trilinearly around positions [N, K, 3]; outside the lattice it is lost."""
     corner = voxels.floor()
     rest = voxels - corner
     size = torch.tensor(shape, device=canvas.device)

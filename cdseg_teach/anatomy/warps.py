@@ -15,7 +15,7 @@ SQUARINGS = 6  # exp(v) = (id + v / 2^6) composed with itself 6 times
 
 
 def _identity(shape: Sequence[int], device: torch.device) -> Tensor:
-    """Normalised coordinates [1, Z, Y, X, 3] in grid_sample's order (x, y, z), corners at -1 and 1."""
+    """Normalised coordinates [1, Z, Y, X, 3] in grid_sample's order (x, y, z), corners at ±1."""
     theta = torch.eye(3, 4, device=device)[None]
     return F.affine_grid(theta, [1, 1, *shape], align_corners=True)
 
@@ -27,12 +27,13 @@ def _sample(volume: Tensor, where: Tensor, padding: str = "border") -> Tensor:
 def exponential(velocity: Tensor) -> Tensor:
     """Displacement of the flow exp(v) of a stationary velocity field, by scaling and squaring.
 
-    u ← v / 2^k, then k times u(x) ← u(x) + u(x + u(x)). The exact flow is a diffeomorphism; whether its discretisation folds
-    is checked with :func:`jacobian_determinant`.
+    u ← v / 2^k, then k times u(x) ← u(x) + u(x + u(x)). The exact flow is a diffeomorphism; whether
+    its discretisation folds is checked with :func:`jacobian_determinant`.
 
     Parameters
     ----------
-    velocity : [N, 3, Z, Y, X], components (x, y, z) in normalised coordinates (2 = the whole extent).
+    velocity : [N, 3, Z, Y, X], components (x, y, z) in normalised coordinates (2 = the whole
+        extent).
 
     Returns
     -------
@@ -51,11 +52,12 @@ def exponential(velocity: Tensor) -> Tensor:
 
 
 def jacobian_determinant(where: Tensor) -> Tensor:
-    """Determinant of the derivative of a map by finite differences: [N, Z-1, Y-1, X-1], 1 for the identity.
+    """Determinant of a map's derivative by forward differences: [N, Z-1, Y-1, X-1], identity 1.
 
     Parameters
     ----------
-    where : [N, Z, Y, X, 3], the map in normalised coordinates (x, y, z). Positive everywhere means that nothing folds.
+    where : [N, Z, Y, X, 3], the map in normalised coordinates (x, y, z). Positive everywhere means
+        that nothing folds.
     """
     z, y, x = where.shape[1:4]
     base = where[:, :-1, :-1, :-1]
@@ -76,27 +78,30 @@ def random_maps(
     affine: float = 1.0,
     device: torch.device | str = "cpu",
 ) -> Tensor:
-    """Where each voxel of a new subject looks in the template: a smooth warp after an affine map, fold-free.
+    """Where each voxel of a new subject looks in the template: a smooth warp, then an affine map.
 
-    The warp is the flow of a velocity field with two scales, control points every 32 mm and every 12 mm. A map that folds
-    (smallest Jacobian determinant at or below 0.1) is drawn with its velocity halved until it does not.
+    The warp is the flow of a velocity field with two scales, control points every 32 mm and every
+    12 mm. A map that folds (smallest Jacobian determinant at or below 0.1) is drawn with its
+    velocity halved until it does not.
 
     Parameters
     ----------
     grid : the lattice of anatomy.
     draws : one generator a subject.
-    global_mm, local_mm : standard deviation of the two velocity fields in mm; 0 and 0 leave the affine map.
-    affine : strength of the affine map: 1 draws rotations within ±6°, scales within ±6 %, shifts within ±4 mm; 0 is none.
+    global_mm, local_mm : standard deviation of the two velocity fields in mm; 0 and 0 leave the
+        affine map.
+    affine : strength of the affine map: 1 draws rotations within ±6°, scales within ±6 %, shifts
+        within ±4 mm; 0 is none.
     device : where the maps are made.
 
     Returns
     -------
-    [N, Z, Y, X, 3], normalised template coordinates (x, y, z) for grid_sample with align_corners=True.
+    [N, Z, Y, X, 3], normalised template coordinates (x, y, z) for grid_sample with
+    align_corners=True.
     """
     shape, spacing = grid.fine_shape, grid.fine_spacing_mm
-    extent = torch.tensor([(n - 1) * s for n, s in zip(shape, spacing, strict=True)]).flip(
-        0
-    )  # (x, y, z) in mm
+    # (x, y, z) in mm.
+    extent = torch.tensor([(n - 1) * s for n, s in zip(shape, spacing, strict=True)]).flip(0)
     velocity = _velocity(grid, draws, 32.0, global_mm) + _velocity(grid, draws, 12.0, local_mm)
     velocity = (velocity / extent.view(1, 3, 1, 1, 1) * 2).to(device)
     matrices = _affine_matrices(draws, affine, extent).to(device)
@@ -117,14 +122,14 @@ def random_maps(
 
 
 def resample(volume: Tensor, where: Tensor) -> Tensor:
-    """A template [1 or N, C, Z, Y, X] seen through maps [N, Z, Y, X, 3]: [N, C, Z, Y, X], 0 outside."""
+    """A template [1 or N, C, Z, Y, X] seen through maps [N, Z, Y, X, 3], 0 outside."""
     return _sample(volume.expand(where.shape[0], -1, -1, -1, -1), where, padding="zeros")
 
 
 def _velocity(
     grid: Grid, draws: Sequence[torch.Generator], wavelength_mm: float, std_mm: float
 ) -> Tensor:
-    """Smooth random velocity [N, 3, z, y, x] in mm on a lattice of about 8 mm, fine enough for both scales."""
+    """Smooth random velocity [N, 3, z, y, x] in mm on a lattice of about 8 mm."""
     extents = [n * s for n, s in zip(grid.fine_shape, grid.fine_spacing_mm, strict=True)]
     lattice = [max(4, round(e / 8)) for e in extents]
     coarse = [max(3, round(e / wavelength_mm) + 1) for e in extents]

@@ -18,8 +18,9 @@ def slice_profile(fine: Tensor, grid: Grid, thickness_mm: float) -> Tensor:
     ----------
     fine : any leading dimensions, then the lattice of anatomy.
     grid : the lattice.
-    thickness_mm : the slice's thickness, above 0. A slice thinner than the working grid's is averaged up to it, as resampling a
-        thin-slice scan to that grid does; a thicker one overlaps its neighbours. Planes outside the lattice do not count.
+    thickness_mm : the slice's thickness, above 0. A slice thinner than the working grid's is
+        averaged up to it, as resampling a thin-slice scan to that grid does; a thicker one overlaps
+        its neighbours. Planes outside the lattice do not count.
     """
     plane_mm = grid.fine_spacing_mm[0]
     half = max(thickness_mm, grid.spacing_mm[0]) / 2
@@ -32,7 +33,7 @@ def slice_profile(fine: Tensor, grid: Grid, thickness_mm: float) -> Tensor:
 
 
 def bias_field(grid: Grid, strength: float, draws: Sequence[torch.Generator]) -> Tensor:
-    """A smooth multiplicative field exp(strength · g), g smooth with unit variance: [N, 1, Z, Y, X]; 1 at strength 0.
+    """A multiplicative field exp(strength · g), g smooth with unit variance: [N, 1, Z, Y, X].
 
     Parameters
     ----------
@@ -44,12 +45,12 @@ def bias_field(grid: Grid, strength: float, draws: Sequence[torch.Generator]) ->
 
 
 def rician_noise(signal: Tensor, sigma: Tensor, draws: Sequence[torch.Generator]) -> Tensor:
-    """Magnitude of a complex signal with Gaussian noise: sqrt((S + n1)² + n2²), n1, n2 of standard deviation sigma.
+    """Magnitude of a signal with complex Gaussian noise: sqrt((S + n1)² + n2²).
 
     Parameters
     ----------
     signal : [N, C, Z, Y, X], at least 0.
-    sigma : [C], in the signal's unit; 0 leaves the signal as it is.
+    sigma : [C], standard deviation of n1 and n2 in the signal's unit; 0 leaves the signal as it is.
     draws : one generator a subject.
 
     References

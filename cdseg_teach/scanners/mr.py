@@ -1,7 +1,7 @@
 """Magnetic resonance: signal equations, and the susceptibility-weighted phase.
 
-Every equation takes times in ms, flip angles in degrees and tissue parameters of one shape, and returns a signal of that shape in
-units of the fully relaxed proton density of water.
+Every equation takes times in ms, flip angles in degrees and tissue parameters of one shape, and
+returns a signal of that shape in units of the fully relaxed proton density of water.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-GAMMA_MHZ_PER_TESLA = (
-    42.577  # proton gyromagnetic ratio / 2π; times a shift in ppm and tesla it is a frequency in Hz
-)
+# Gyromagnetic ratio of the proton / 2π; times a shift in ppm and the field in tesla it gives Hz.
+GAMMA_MHZ_PER_TESLA = 42.577
 
 
 def spin_echo(tr_ms: float, te_ms: float, t1: Tensor, t2: Tensor, pd: Tensor) -> Tensor:
@@ -30,8 +29,9 @@ def spin_echo(tr_ms: float, te_ms: float, t1: Tensor, t2: Tensor, pd: Tensor) ->
 def inversion_recovery(
     tr_ms: float, te_ms: float, ti_ms: float, t1: Tensor, t2: Tensor, pd: Tensor
 ) -> Tensor:
-    """Inversion-recovery spin echo (FLAIR), magnitude: S = PD |1 − 2 e^(−TI/T1) + e^(−TR/T1)| e^(−TE/T2).
+    """Inversion-recovery spin echo (FLAIR), magnitude.
 
+    S = PD |1 − 2 e^(−TI/T1) + e^(−TR/T1)| e^(−TE/T2); TE much shorter than TR.
     A fluid of T1 is dark at TI = T1 (ln 2 − ln(1 + e^(−TR/T1))).
 
     References
@@ -45,7 +45,9 @@ def inversion_recovery(
 def gradient_echo(
     tr_ms: float, te_ms: float, flip_deg: float, t1: Tensor, t2star: Tensor, pd: Tensor
 ) -> Tensor:
-    """Spoiled gradient echo in its steady state: S = PD sin α (1 − E1) / (1 − E1 cos α) e^(−TE/T2*), E1 = e^(−TR/T1).
+    """Spoiled gradient echo in its steady state.
+
+    S = PD sin α (1 − E1) / (1 − E1 cos α) e^(−TE/T2*), E1 = e^(−TR/T1).
 
     References
     ----------
@@ -66,14 +68,16 @@ def mprage(
     t2star: Tensor,
     pd: Tensor,
 ) -> Tensor:
-    """Magnetisation-prepared rapid gradient echo, magnitude at the train's centre, in its steady state.
+    """Magnetisation-prepared rapid gradient echo, magnitude at the train's centre.
 
-    An inversion every TR, a train of `pulses` small flips `spacing_ms` apart whose centre lies TI after it, then free recovery.
-    Longitudinal magnetisation is a linear function of what it was one TR ago, M ← a + b M, so the steady state is a / (1 − b).
+    In its steady state: an inversion every TR, a train of `pulses` small flips `spacing_ms` apart
+    whose centre lies TI after it, then free recovery. Longitudinal magnetisation is a linear
+    function of what it was one TR ago, M ← a + b M, so the steady state is a / (1 − b).
 
     References
     ----------
-    Deichmann et al. 2000, NeuroImage 12:112; Marques et al. 2010, NeuroImage 49:1271 (MP2RAGE, eq. 1 with one train).
+    Deichmann et al. 2000, NeuroImage 12:112; Marques et al. 2010, NeuroImage 49:1271 (MP2RAGE, eq.
+    1 with one train).
     """
     angle = math.radians(flip_deg)
     before, half = ti_ms - pulses / 2 * spacing_ms, pulses // 2
@@ -102,9 +106,10 @@ def mprage(
 
 
 def vein_phase(field_tesla: float, te_ms: float, chi_ppm: float) -> float:
-    """Phase in radians inside a vein parallel to the field: φ = 2π γ B0 (Δχ/3) TE, Δχ in ppm (SI) against its surroundings.
+    """Phase in radians inside a vein parallel to the field: φ = 2π γ B0 (Δχ/3) TE.
 
-    The infinite-cylinder model, Δχ (cos²θ − 1/3) / 2 at θ = 0. Veins across the field are less dark than this in truth.
+    Δχ is in ppm (SI), against the vein's surroundings. The infinite-cylinder model, Δχ (cos²θ −
+    1/3) / 2 at θ = 0. Veins across the field are less dark than this in truth.
 
     References
     ----------
@@ -116,7 +121,8 @@ def vein_phase(field_tesla: float, te_ms: float, chi_ppm: float) -> float:
 def phase_mask(phase: Tensor, power: float) -> Tensor:
     """The susceptibility weight of a phase: (1 − φ/π)^power for 0 < φ < π, 1 below, 0 above.
 
-    Paramagnetic matter has φ > 0 in this sign convention. Power 0 is no mask: plain gradient echo; power 4 is the usual one.
+    Paramagnetic matter has φ > 0 in this sign convention. Power 0 is no mask: plain gradient echo;
+    power 4 is the usual one.
 
     References
     ----------
@@ -129,10 +135,11 @@ def phase_mask(phase: Tensor, power: float) -> Tensor:
 def local_phase(
     chi_ppm: Tensor, field_tesla: float, te_ms: float, spacing_mm: Sequence[float]
 ) -> Tensor:
-    """Phase in radians around what is resolved (iron, blood): the dipole field of a susceptibility map, high-pass filtered.
+    """Phase in radians of what is resolved (iron, blood): its dipole field, high-pass filtered.
 
-    φ = 2π γ B0 TE · F⁻¹[ (1/3 − k_z²/k²) (1 − H(k_x, k_y)) F[χ] ], with B0 along z. H is the Hann window over the central 64 of
-    256 k-space lines (field of view 230 mm) that the scanner's homodyne filter takes away.
+    φ = 2π γ B0 TE · F⁻¹[ (1/3 − k_z²/k²) (1 − H(k_x, k_y)) F[χ] ], with B0 along z. H is the Hann
+    window over the central 64 of 256 k-space lines (field of view 230 mm) that the scanner's
+    homodyne filter takes away.
 
     Parameters
     ----------
@@ -146,7 +153,8 @@ def local_phase(
 
     References
     ----------
-    Marques and Bowtell 2005, Concepts Magn Reson B 25:65 (dipole field); Haacke et al. 2004, MRM 52:612 (filter).
+    Marques and Bowtell 2005, Concepts Magn Reson B 25:65 (dipole field); Haacke et al. 2004, MRM
+    52:612 (filter).
     """
     n_z, n_y, n_x = chi_ppm.shape[1:]
     k_z, k_y, k_x = torch.meshgrid(

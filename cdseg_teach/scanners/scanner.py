@@ -1,4 +1,4 @@
-"""A scanner is plain data; `render` turns tissue maps into its images; the shift dial lies between two scanners."""
+"""A scanner is plain data; `render` makes its images; the shift dial lies between two scanners."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from .artefacts import bias_field, rician_noise, slice_profile
 from .sequences import GradientEcho, PulseSequence, interpolate_sequences
 from .tissues import VENOUS_CHI_PPM, TissueValues, tissue_values
 
-TISSUE_SPREAD = 0.05  # standard deviation of ln T1, ln T2, ln PD between people; Wright 2008 finds 4 to 11 % for T1
+# Standard deviation of ln T1, ln T2, ln PD between people; Wright 2008 finds 4 to 11 % for T1.
+TISSUE_SPREAD = 0.05
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,10 @@ class Scanner:
 
 
 def interpolate(a: Scanner, b: Scanner, shift: float) -> Scanner:
-    """The scanner a fraction `shift` of the way from a to b: field, bias and every number of every sequence.
+    """The scanner a fraction `shift` of the way from a to b.
 
-    Shift 0 is a itself, shift 1 is b itself. Above 1 the shift is exaggerated: the numbers go on along the same line.
+    Field, bias and every number of every sequence move along a line. Shift 0 is a itself, shift 1
+    is b itself. Above 1 the shift is exaggerated: the numbers go on along the same line.
 
     Examples
     --------
@@ -61,11 +63,13 @@ def interpolate(a: Scanner, b: Scanner, shift: float) -> Scanner:
     """
     if not 0 <= shift <= 2:
         raise Problem(
-            f"shift {shift}: choose between 0 (the first scanner) and 2 (twice the way to the second)"
+            f"shift {shift}: "
+            "choose between 0 (the first scanner) and 2 (twice the way to the second)"
         )
     if len(a.sequences) != len(b.sequences):
         raise Problem(
-            f"no dial between {a.name} and {b.name}: {len(a.sequences)} and {len(b.sequences)} channels"
+            f"no dial between {a.name} and {b.name}: "
+            f"{len(a.sequences)} and {len(b.sequences)} channels"
         )
     if shift in (0, 1):
         return b if shift else a
@@ -91,8 +95,8 @@ def render(
 ) -> Tensor:
     """What a scanner makes of N brains.
 
-    Each voxel is the sum of its tissues' signals weighted by the shares they fill (partial volume), averaged over the slice's
-    thickness, times the bias field, with Rician noise.
+    Each voxel is the sum of its tissues' signals weighted by the shares they fill (partial volume),
+    averaged over the slice's thickness, times the bias field, with Rician noise.
 
     Parameters
     ----------
@@ -155,8 +159,9 @@ def _susceptibility_weighted(
 ) -> Tensor:
     """Magnitude times phase mask on the lattice of anatomy: [N, Z, Y, X].
 
-    Resolved matter (iron, bleeding) gets the phase of its dipole field. Veins are thinner than a voxel: the mask acts on the share
-    that they fill, with the phase inside a vein, as a scan on a finer grid that is averaged afterwards.
+    Resolved matter (iron, bleeding) gets the phase of its dipole field. Veins are thinner than a
+    voxel: the mask acts on the share that they fill, with the phase inside a vein, as a scan on a
+    finer grid that is averaged afterwards.
     """
     vein = maps.names.index("vein")
     chi = tissue.chi.to(maps.fractions).clone()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -21,7 +22,8 @@ class PulseSequence:
     name : the channel's name, e.g. "FLAIR".
     tr_ms, te_ms : repetition time and echo time in ms, TR above TE above 0.
     slice_mm : slice thickness in mm.
-    snr : white matter's signal over the noise's standard deviation on the working grid; infinity is no noise.
+    snr : white matter's signal over the noise's standard deviation on the working grid; infinity is
+        no noise.
     """
 
     name: str
@@ -41,7 +43,7 @@ class PulseSequence:
             )
 
     def signal(self, tissue: TissueValues) -> Tensor:
-        """Signal of each tissue, in units of fully relaxed water; the shape of the tissue's values."""
+        """Signal of each tissue in units of fully relaxed water, in the shape of its values."""
         raise NotImplementedError
 
 
@@ -50,6 +52,7 @@ class SpinEcho(PulseSequence):
     """PD- and T2-weighted spin echo."""
 
     def signal(self, tissue: TissueValues) -> Tensor:
+        """Signal by :func:`mr.spin_echo`."""
         return mr.spin_echo(self.tr_ms, self.te_ms, tissue.t1, tissue.t2, tissue.pd)
 
 
@@ -60,6 +63,7 @@ class InversionRecovery(PulseSequence):
     ti_ms: float
 
     def signal(self, tissue: TissueValues) -> Tensor:
+        """Signal by :func:`mr.inversion_recovery`."""
         return mr.inversion_recovery(
             self.tr_ms, self.te_ms, self.ti_ms, tissue.t1, tissue.t2, tissue.pd
         )
@@ -67,7 +71,7 @@ class InversionRecovery(PulseSequence):
 
 @dataclass(frozen=True)
 class Mprage(PulseSequence):
-    """T1-weighted MPRAGE: `pulses` flips of `flip_deg` degrees, `spacing_ms` apart, centred at `ti_ms`."""
+    """MPRAGE: `pulses` flips of `flip_deg` degrees, `spacing_ms` apart, centred at `ti_ms`."""
 
     ti_ms: float
     flip_deg: float
@@ -79,22 +83,25 @@ class Mprage(PulseSequence):
         half = self.pulses * self.spacing_ms / 2
         if not (half <= self.ti_ms <= self.tr_ms - half):
             raise Problem(
-                f"{self.name}: TI {self.ti_ms} ms; the train needs {half:.0f} ms on either side within TR {self.tr_ms} ms"
+                f"{self.name}: TI {self.ti_ms} ms; "
+                f"the train needs {half:.0f} ms on either side within TR {self.tr_ms} ms"
             )
 
     def signal(self, tissue: TissueValues) -> Tensor:
+        """Signal by :func:`mr.mprage`."""
         times = (self.tr_ms, self.te_ms, self.ti_ms, self.flip_deg, self.pulses, self.spacing_ms)
         return mr.mprage(*times, tissue.t1, tissue.t2star, tissue.pd)
 
 
 @dataclass(frozen=True)
 class GradientEcho(PulseSequence):
-    """Spoiled gradient echo; with `mask_power` above 0 (usually 4) its phase darkens it: susceptibility-weighted imaging."""
+    """Spoiled gradient echo; with `mask_power` above 0 (usually 4) its phase darkens it: SWI."""
 
     flip_deg: float
     mask_power: float = 0.0
 
     def signal(self, tissue: TissueValues) -> Tensor:
+        """Signal by :func:`mr.gradient_echo`."""
         return mr.gradient_echo(
             self.tr_ms, self.te_ms, self.flip_deg, tissue.t1, tissue.t2star, tissue.pd
         )
@@ -108,7 +115,7 @@ def interpolate_sequences(a: PulseSequence, b: PulseSequence, shift: float) -> P
         )
     if shift in (0, 1):
         return b if shift else a
-    values: dict[str, object] = {"name": a.name if a.name == b.name else f"{a.name}-{b.name}"}
+    values: dict[str, Any] = {"name": a.name if a.name == b.name else f"{a.name}-{b.name}"}
     for field in dataclasses.fields(a):
         one, other = getattr(a, field.name), getattr(b, field.name)
         if isinstance(one, int | float):

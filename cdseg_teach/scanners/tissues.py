@@ -1,7 +1,8 @@
-"""What a scanner measures of each tissue: T1, T2, T2*, proton density, magnetic susceptibility, with their sources.
+"""What a scanner measures of each tissue: T1, T2, T2*, proton density, susceptibility; sources.
 
-Seen in the source named: unmarked. «Derived» is computed here from such values, as the comment says. «Chosen» marks a value for which
-no table was found; it lies inside the range the comment gives. None was ever changed for what a network made of it.
+Seen in the source named: unmarked. «Derived» is computed here from such values, as the comment
+says. «Chosen» marks a value for which no table was found; it lies inside the range the comment
+gives. None was ever changed for what a network made of it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ class Tissue:
     t1_ms, t2_ms : relaxation times in ms at 1.5 T and at 3 T.
     r2prime : R2' = 1/T2* − 1/T2 in 1/s at 3 T; proportional to the field.
     pd : proton density relative to water, 0..1.
-    chi_ppm : magnetic susceptibility in ppm (SI), in the frame of the 2021 reconstruction challenge (CSF +0.019).
+    chi_ppm : magnetic susceptibility in ppm (SI), in the frame of the 2021 reconstruction challenge
+        (CSF +0.019).
     """
 
     t1_ms: tuple[float, float]
@@ -42,50 +44,57 @@ def _r2prime(t2_ms: float, t2star_ms: float) -> float:
 def _bleeding(
     t1_ms: tuple[float, float], t2_ms: tuple[float, float], pd: float, chi_ppm: float
 ) -> Tissue:
-    """Blood products: R2* = 127 |χ| + 23 1/s at 3 T, found for microbleeds and used beyond them for haemorrhage."""
+    """Blood products: R2* = 127 |χ| + 23 1/s at 3 T, found for microbleeds and used beyond them."""
     return Tissue(t1_ms, t2_ms, 127 * chi_ppm + 23 - 1000 / t2_ms[1], pd, chi_ppm)
 
 
-# Venous blood against tissue: Δχ = Δχ_do · Hct · (1 − Y), Δχ_do = 4π · 0.27 ppm (Spees et al. 2001, MRM 45:533), haematocrit 0.42,
-# jugular oxygen saturation Y = 0.65 (Wehrli et al. 2014, Acad Radiol 21:207).
+# Venous blood against tissue: Δχ = Δχ_do · Hct · (1 − Y), Δχ_do = 4π · 0.27 ppm (Spees et al. 2001,
+# MRM 45:533), haematocrit 0.42, jugular oxygen saturation Y = 0.65 (Wehrli et al. 2014, Acad Radiol
+# 21:207).
 VENOUS_CHI_PPM = 4 * math.pi * 0.27 * 0.42 * (1 - 0.65)
 
-# Sources of the healthy rows. T1: Wright et al. 2008, MAGMA 21:121. T2: Stanisz et al. 2005, MRM 54:507. T2*: Peters et al. 2007,
-# MRI 25:748. PD: BrainWeb (Collins et al. 1998, IEEE TMI 17:463). χ: Marques et al. 2021, MRM 86:526.
+# Sources of the healthy rows. T1: Wright et al. 2008, MAGMA 21:121. T2: Stanisz et al. 2005, MRM
+# 54:507. T2*: Peters et al. 2007, MRI 25:748. PD: BrainWeb (Collins et al. 1998, IEEE TMI 17:463).
+# χ: Marques et al. 2021, MRM 86:526.
 TISSUES = {
     "grey": Tissue((1197, 1607), (95, 99), _r2prime(99, 66), 0.86, 0.020),
     "white": Tissue((646, 838), (72, 69), _r2prime(69, 53), 0.77, -0.030),
     # T1 and T2 of a simulator's table without sources; T2* is «long», taken as T2.
     "csf": Tissue((4280, 4160), (2030, 2100), 0.0, 1.0, 0.019),
-    # Globus pallidus and putamen with caudate, at 3 T. R2: Gelman et al. 1999, Radiology 210:759, find 25.8 1/s in the pallidum and, by
-    # their regression on the iron of Hallgren and Sourander 1958, 19.6 1/s in the striatum, against 18.0 in white matter; derived:
-    # those ratios, 1.43 and 1.09, on the white matter above, so that the two sources agree where they meet. R2': Gelman. PD: grey
-    # matter's. T1 of the striatum: Wright 2008; of the pallidum: chosen near 1050 ms, at 1.5 T by the putamen's ratio.
+    # Globus pallidus and putamen with caudate, at 3 T. R2: Gelman et al. 1999, Radiology 210:759,
+    # find 25.8 1/s in the pallidum and, by their regression on the iron of Hallgren and Sourander
+    # 1958, 19.6 1/s in the striatum, against 18.0 in white matter; derived: those ratios, 1.43 and
+    # 1.09, on the white matter above, so that the two sources agree where they meet. R2': Gelman.
+    # PD: grey matter's. T1 of the striatum: Wright 2008; of the pallidum: chosen near 1050 ms, at
+    # 1.5 T by the putamen's ratio.
     "iron_rich": Tissue((855, 1050), (50, 48), 12.0, 0.86, 0.1305),
     "striatum": Tissue((1096, 1363), (66, 63), 7.4, 0.86, 0.041),
-    # The MS lesion of BrainWeb stands in (1.5 T: 752, 237, T2* 204); T1 at 3 T from a simulator's table, T2 at 3 T by white matter's
-    # ratio. χ chosen between white matter and CSF.
+    # The MS lesion of BrainWeb stands in (1.5 T: 752, 237, T2* 204); T1 at 3 T from a simulator's
+    # table, T2 at 3 T by white matter's ratio. χ chosen between white matter and CSF.
     "hyperintensity": Tissue((752, 1000), (237, 227), 2 * _r2prime(237, 204), 0.76, -0.010),
-    # White matter times the ratios found around tumours, T1 1.35, T2 1.71 (de Blank et al. 2019); no table for trauma was found.
-    # PD derived from a water content near 0.82; R2' of white matter; χ chosen between white matter and CSF.
+    # White matter times the ratios found around tumours, T1 1.35, T2 1.71 (de Blank et al. 2019);
+    # no table for trauma was found. PD derived from a water content near 0.82; R2' of white matter;
+    # χ chosen between white matter and CSF.
     "oedema": Tissue((872, 1131), (123, 118), _r2prime(69, 53), 0.85, -0.010),
-    # Bruised, necrotic tissue. Derived: half oedema, half CSF in fast exchange (mean of the rates), inside the recalled range T1 1600
-    # to 2500, T2 150 to 300 ms. PD and χ likewise the mean.
+    # Bruised, necrotic tissue. Derived: half oedema, half CSF in fast exchange (mean of the rates),
+    # inside the recalled range T1 1600 to 2500, T2 150 to 300 ms. PD and χ likewise the mean.
     "contusion": Tissue((1449, 1778), (232, 223), _r2prime(69, 53) / 2, 0.925, 0.005),
-    # Acute bleeding, deoxyhaemoglobin. χ 1.30: Chang et al. 2016, JMRI 44:420. T1 as venous blood; T2 chosen near the minimum (24 to
-    # 40 ms) of blood ageing at 3 T (Petrovic et al. 2016, Forensic Sci Int 262:11), longer at 1.5 T; PD chosen.
+    # Acute bleeding, deoxyhaemoglobin. χ 1.30: Chang et al. 2016, JMRI 44:420. T1 as venous blood;
+    # T2 chosen near the minimum (24 to 40 ms) of blood ageing at 3 T (Petrovic et al. 2016,
+    # Forensic Sci Int 262:11), longer at 1.5 T; PD chosen.
     "haemorrhage": _bleeding((1441, 1584), (40, 32), 0.88, 1.30),
-    # Haemosiderin. χ 0.71 of chronic bleeding: Chang 2016. T1 between grey and white matter, T2 30 to 40 ms, PD: chosen.
+    # Haemosiderin. χ 0.71 of chronic bleeding: Chang 2016. T1 between grey and white matter, T2 30
+    # to 40 ms, PD: chosen.
     "microbleed": _bleeding((920, 1220), (45, 35), 0.80, 0.71),
-    # T1, T2 at 3 T: Portnoy et al. 2016; T2* 25 ms at 3 T: a susceptibility simulation's table, and the known R2*(Y) at Y = 0.7. T2 at
-    # 1.5 T chosen near 150 ms.
+    # T1, T2 at 3 T: Portnoy et al. 2016; T2* 25 ms at 3 T: a susceptibility simulation's table, and
+    # the known R2*(Y) at Y = 0.7. T2 at 1.5 T chosen near 150 ms.
     "vein": Tissue((1441, 1584), (150, 66), _r2prime(66, 25), 0.95, VENOUS_CHI_PPM),
 }
 
 
 @dataclass(frozen=True)
 class TissueValues:
-    """Tissue parameters at one field strength, one entry a tissue (last dimension); times in ms, χ in ppm."""
+    """Tissue parameters at one field strength, one entry a tissue, in ms and ppm."""
 
     t1: Tensor
     t2: Tensor
@@ -97,7 +106,8 @@ class TissueValues:
 def tissue_values(names: Sequence[str], field_tesla: float) -> TissueValues:
     """The table at any field strength: tensors [T].
 
-    T1 and T2 follow the power law through the values at 1.5 T and 3 T, exact at both; R2' is proportional to the field.
+    T1 and T2 follow the power law through the values at 1.5 T and 3 T, exact at both; R2' is
+    proportional to the field.
 
     Parameters
     ----------
