@@ -16,6 +16,9 @@ from cdseg_teach.problems import Problem
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 START = Path("notebooks") / "00_start_here.ipynb"
+# JupyterLab would open with a question about news and ask its servers for updates: these settings
+# keep the question from the room, and the network out of it. A user's own settings still win.
+SETTINGS = Path(__file__).resolve().parent / "jupyterlab_settings"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -50,7 +53,11 @@ def jupyter_options(root: Path, passed_on: Sequence[str]) -> list[str]:
     """
     if not (root / START).is_file():
         raise Problem(f"{root / START} is missing; clone the repository and run `make lab` there")
-    options = [f"--ServerApp.root_dir={root}", f"--LabApp.default_url=/lab/tree/{START.as_posix()}"]
+    options = [
+        f"--ServerApp.root_dir={root}",
+        f"--LabApp.default_url=/lab/tree/{START.as_posix()}",
+        f"--LabApp.app_settings_dir={SETTINGS}",
+    ]
     # Jupyter refuses to run as root without this, and in a container everybody is root.
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--allow-root")
@@ -78,7 +85,11 @@ def _add_lab(commands: "argparse._SubParsersAction[_Parser]") -> None:
 
 def build_parser() -> argparse.ArgumentParser:
     """Declare every command and its options."""
-    parser = _Parser(prog="cdseg-teach", description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser = _Parser(
+        prog="cdseg-teach",
+        description="Cross-domain segmentation, from a shell.",
+        allow_abbrev=False,
+    )
     parser.add_argument("--version", action="version", version=__version__)
     parser.set_defaults(passes_on=False)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)

@@ -44,6 +44,12 @@ def test_lab_opens_the_first_notebook_and_passes_options_on(checkout):
     assert options[-3:] == ["--port", "9999", "--no-browser"]
 
 
+def test_lab_opens_without_a_question_about_news(checkout):
+    assert f"--LabApp.app_settings_dir={cli.SETTINGS}" in cli.jupyter_options(checkout, [])
+    (settings,) = json.loads((cli.SETTINGS / "overrides.json").read_text()).values()
+    assert settings == {"checkForUpdates": False, "fetchNews": "false"}
+
+
 def test_lab_hands_jupyters_options_to_jupyter(monkeypatch, checkout):
     handed = []
     monkeypatch.setattr(cli, "CHECKOUT", checkout)
