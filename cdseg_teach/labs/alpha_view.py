@@ -22,14 +22,18 @@ DRAW_EVERY_S = 0.3  # a redraw costs about as much as half a step
 STYLE = """<style>
 .cdseg-lab {font-size: 16px; color: #111; background: #fff; padding: 4px 8px}
 .cdseg-lab button {font-size: 16px; height: 36px; line-height: 20px; border-radius: 4px}
-.cdseg-lab .widget-label, .cdseg-lab select, .cdseg-lab .widget-readout {font-size: 16px}
-.cdseg-lab .cdseg-alpha .widget-readout {font-size: 24px; font-weight: bold; min-width: 72px; overflow: visible}
-.cdseg-lab .cdseg-alpha .widget-label {font-size: 22px; font-weight: bold}
+.cdseg-lab .widget-label, .cdseg-lab select, .cdseg-lab .widget-readout, .cdseg-lab label, .cdseg-lab label span {font-size: 16px}
+.cdseg-lab .cdseg-alpha .widget-readout {font-size: 26px; font-weight: bold; min-width: 72px; overflow: visible}
+.cdseg-lab .cdseg-alpha .widget-label {font-size: 26px; font-weight: bold}
 .cdseg-lab button:focus-visible, .cdseg-lab .noUi-handle:focus-visible {outline: 3px solid #0072B2; outline-offset: 1px}
-.cdseg-lab .cdseg-numbers {display: flex; flex-wrap: wrap; gap: 2px 26px; font-size: 20px; line-height: 30px}
-.cdseg-lab .cdseg-numbers b {font-variant-numeric: tabular-nums}
+.cdseg-lab .cdseg-numbers {display: grid; grid-auto-flow: column; justify-content: space-between; margin: 2px 0}
+.cdseg-lab .cdseg-numbers span {display: block; font-size: 15px; line-height: 20px; color: #333; white-space: nowrap}
+.cdseg-lab .cdseg-numbers sub {line-height: 0}
+.cdseg-lab .cdseg-numbers b {display: block; font-size: 26px; line-height: 30px; color: #111; font-variant-numeric: tabular-nums}
 .cdseg-lab .cdseg-error {color: #a00000; font-weight: bold; font-size: 18px; line-height: 24px}
 .cdseg-lab .cdseg-note {font-size: 14px; line-height: 19px; color: #333}
+.cdseg-lab .cdseg-plots > div, .cdseg-lab .cdseg-plots .js-plotly-plot {width: 100%; min-width: 0}
+.cdseg-lab .cdseg-legend {font-size: 15px; line-height: 20px}
 </style>"""
 
 
@@ -68,7 +72,8 @@ class AlphaView:
         )  # fmt: skip
         self.pin = self._button("Pin run", "thumb-tack", "Keep this run as dashed curves, to compare", lambda: lab.pin())
         self.unpin = self._button("Unpin", "", "Take the dashed curves away", lab.unpin)
-        self.alpha = w.SelectionSlider(description="α", options=self._alphas(), value=lab.alpha)
+        values = sorted({*model.ALPHAS, lab.alpha})
+        self.alpha = w.SelectionSlider(description="α", options=[(f"{v:g}", v) for v in values], value=lab.alpha)
         self.alpha.add_class("cdseg-alpha")
         with_tooltip(self.alpha, "Weight of L_adv in L_seg − α L_adv; the next step uses it")
         self.start = w.Dropdown(description="From", options=lab.starts, value=lab.start)
@@ -80,7 +85,8 @@ class AlphaView:
         channels = list(enumerate(lab.study.target.channels))
         shown = (*lab.study.shifted_channels, 0)[0]
         self.channel = w.Dropdown(description="Picture", options=[(n, i) for i, n in channels], value=shown)
-        self.scrub = w.IntSlider(description="Back to step", min=0, max=1, readout=True)
+        # Not continuous: a continuous slider sends its old value back whenever its range grows, as if the user had moved it.
+        self.scrub = w.IntSlider(description="Back to step", min=0, max=1, continuous_update=False)
         with_tooltip(self.scrub, "Look back through the run; Play goes on from its end")
         self.alpha.observe(self._on_alpha, "value")
         self.start.observe(self._guarded(lambda change: lab.reset(change["new"])), "value")
@@ -100,13 +106,14 @@ class AlphaView:
         steps = [self.play, self.pause, self.step, self.segmenter, self.discriminator, self.reset]
         row = w.Layout(align_items="center", width="100%", overflow="visible")
         legend = (
-            f"<div class='cdseg-note' style='font-size:16px'><b style='color:{COLOUR['prediction']}'>━</b> prediction on T "
-            "(averaged weights)&emsp;<b>┅</b> truth, dashed white</div>"
+            f"<div class='cdseg-legend'><b style='color:{COLOUR['prediction']}'>━</b> prediction on T, full line<br>"
+            "<b>┅</b> truth, dashed white (only to look)</div>"
         )
         picture = w.VBox(
             [self.channel, self.picture, w.HTML(legend)], layout=w.Layout(width="384px", flex="0 0 auto")
         )
-        plots = w.Box([self.figure], layout=w.Layout(flex="1 1 auto", width="auto", min_width="0"))
+        plots = w.VBox([self.figure], layout=w.Layout(flex="1 1 0", width="auto", min_width="0", overflow="hidden"))
+        plots.add_class("cdseg-plots")
         box = w.VBox(
             [
                 w.HTML(STYLE),
@@ -164,9 +171,6 @@ class AlphaView:
         self.lab.player.pause()
         self._at = change["new"]
 
-    def _alphas(self) -> list[tuple[str, float]]:
-        return [(f"{value:g}", value) for value in sorted({*model.ALPHAS, self.lab.alpha})]
-
     def _tick(self, generation: int) -> None:
         self.lab.player.tick(generation, TICK_S)
         if not self.lab.player.playing:
@@ -182,7 +186,7 @@ class AlphaView:
             self._move_controls()
             step = self.lab.step_count if self._at is None else self._at
             frame = max((f for f in self.lab.frames if f.step <= step), key=lambda f: f.step, default=self.lab.frames[0])
-            self._draw_curves(step, frame)
+            self._draw_curves(frame)
             self._draw_picture(frame)
             self.numbers.value = _numbers(self.lab, step, frame)
         finally:
@@ -191,10 +195,9 @@ class AlphaView:
 
     def _move_controls(self) -> None:
         lab, history = self.lab, self.lab.player.history
-        if lab.alpha not in [value for _, value in self.alpha.options]:
-            self.alpha.options = self._alphas()  # a value set from code gets its place on the slider
-        if self.alpha.value != lab.alpha:
-            self.alpha.value = lab.alpha
+        values = [value for _, value in self.alpha.options]
+        self.alpha.value = min(values, key=lambda value: abs(value - lab.alpha))
+        self.alpha.description = "α" if lab.alpha in values else f"α (set to {lab.alpha:g})"
         self.start.value, self.warm_up.value, self.joint.value = lab.start, lab.warm_up, lab.joint_batch
         self.unpin.disabled = lab.pinned is None
         self.play.button_style = "" if lab.player.playing else "primary"
@@ -206,10 +209,10 @@ class AlphaView:
             self.scrub.min = first
             self.scrub.value = lab.step_count if self._at is None else self._at
 
-    def _draw_curves(self, step: int, frame: Frame) -> None:
+    def _draw_curves(self, frame: Frame) -> None:
         with self.figure.batch_update():
             curves.fill(self.figure, curves.live(self.lab.player.history, self.lab.frames))
-            curves.move_cursor(self.figure, step)
+            curves.show_cursor(self.figure, self._at)
             if self._drawn_pin is not self.lab.pinned:
                 curves.fill(self.figure, curves.of_run(self.lab.pinned) if self.lab.pinned else {}, pinned=True)
                 self._drawn_pin = self.lab.pinned
@@ -229,20 +232,20 @@ def _numbers(lab: model.AlphaLab, step: int, frame: Frame) -> str:
     history = lab.player.history
     at = step - int(history[0]["step"]) if history else -1
     report = history[at] if 0 <= at < len(history) else {}
+    playing = lab.player.playing
     cells = {
+        "run": "playing" if playing else "paused",
         "step": str(step),
         "α asked": f"{report.get('alpha_asked', lab.alpha):g}",
-        "in effect": _digits(report.get("alpha"), "{:.2g}"),
+        "α in effect": _digits(report.get("alpha"), "{:.2g}"),
         "L<sub>seg</sub>": _digits(report.get("loss_seg"), "{:.3g}"),
         "L<sub>adv</sub>": _digits(report.get("loss_adv"), "{:.3g}"),
-        "discriminator right": _digits(report.get("discriminator_accuracy"), "{:.0%}"),
+        "discriminator": _digits(report.get("discriminator_accuracy"), "{:.0%}"),
         "DSC on S": f"{frame.dsc_source:.0%}",
         "DSC on T": f"{frame.dsc_target:.0%}",
     }
     line = "".join(f"<span>{name} <b>{value}</b></span>" for name, value in cells.items())
-    playing = lab.player.playing
-    state = "playing" if playing else "paused"
-    text = f"<div class='cdseg-numbers' role='status' aria-live='{'off' if playing else 'polite'}'>{line}<i>{state}</i></div>"
+    text = f"<div class='cdseg-numbers' role='status' aria-live='{'off' if playing else 'polite'}'>{line}</div>"
     error = lab.player.error
     if error is not None:
         text += f"<div class='cdseg-error' role='alert'>{type(error).__name__}: {html.escape(str(error))}</div>"

@@ -52,6 +52,7 @@ def empty_figure() -> go.FigureWidget:
         marker = {"symbol": symbol, "color": colour, "size": 12, "line": {"color": "white", "width": 1}}
         figure.add_trace(go.Scatter(mode="markers", name=name, marker=marker, hoverinfo="skip"), row=1, col=2)
     _dress(figure)
+    figure._config = {"responsive": True, "displayModeBar": False}
     return figure
 
 
@@ -67,16 +68,15 @@ def _dress(figure: go.FigureWidget) -> None:
     axis = {"gridcolor": "#e5e5e5", "zeroline": False, "showline": True, "linecolor": "#888", "fixedrange": True}
     figure.update_layout(
         template="none", height=480, margin={"l": 58, "r": 8, "t": 30, "b": 44}, showlegend=False, hovermode=False,
-        font={"size": 16, "color": "#111"}, dragmode=False,
+        font={"size": 16, "color": "#111"}, dragmode=False, autosize=True,
         shapes=[_level(50, "y3"), _level(0.693, "y"), _cursor(0)],
     )  # fmt: skip
     figure.update_annotations(font_size=17, xanchor="left", x=0.0)
     figure.layout.annotations[1].update(x=figure.layout.xaxis2.domain[0])
-    for text, y, ref in (("chance", 50, "y3"), ("ln 2 = chance", -0.159, "y")):
+    for text, y, ref, side in (("chance", 50, "y3", "top"), ("ln 2 = chance", -0.159, "y", "bottom")):
         figure.add_annotation(
-            text=text, x=0.6 - 0.03, xref="paper", y=y, yref=ref, xanchor="right", yanchor="bottom", showarrow=False,
-            font={"size": 14},
-        )  # fmt: skip
+            text=text, x=1, xref="x domain", y=y, yref=ref, xanchor="right", yanchor=side, showarrow=False, font={"size": 14}
+        )
     figure.update_xaxes(**axis, rangemode="tozero")
     figure.update_yaxes(**axis)
     figure.update_yaxes(type="log", row=1, col=1, nticks=4, exponentformat="power")
@@ -144,6 +144,6 @@ def fill_map(figure: go.FigureWidget, points: np.ndarray, domains: np.ndarray) -
         trace.update(x=chosen[:, 0], y=chosen[:, 1])
 
 
-def move_cursor(figure: go.FigureWidget, step: int) -> None:
-    """Put the vertical line at a step."""
-    figure.layout.shapes[2].update(x0=step, x1=step)
+def show_cursor(figure: go.FigureWidget, step: int | None) -> None:
+    """Put the vertical line at the step that is looked back at, if any."""
+    figure.layout.shapes[2].update(x0=step or 0, x1=step or 0, visible=step is not None)
