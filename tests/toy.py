@@ -22,7 +22,10 @@ def toy_study(seed: int = 0, subjects: int = 3, slices: int = 8, size: int = 32)
 
 
 def toy_subject(
-    name: str = "toy", seed: int = 0, grid: tuple[int, int, int] = (8, 32, 32), shifted: bool = False
+    name: str = "toy",
+    seed: int = 0,
+    grid: tuple[int, int, int] = (8, 32, 32),
+    shifted: bool = False,
 ) -> Subject:
     rng = np.random.default_rng(seed)
     blobs, ghosts = _blobs(rng, grid), _blobs(rng, grid)
@@ -58,8 +61,7 @@ def _cohort(
 ) -> Cohort:
     def split(part: str, first: int, count: int) -> Split:
         return Split.of(
-            toy_subject(f"{name}-{part}-{i}", seed + first + i, grid, shifted)
-            for i in range(count)
+            toy_subject(f"{name}-{part}-{i}", seed + first + i, grid, shifted) for i in range(count)
         )
 
     return Cohort(

@@ -50,7 +50,8 @@ class Learner(ABC):
     gradient_clip
         Largest norm of a network's gradient; None does not clip.
     averaging
-        Decay of the running average of weights and buffers, per step.
+        Decay of the running average of weights and buffers, per step; lower in the first steps,
+        (1 + step) / (10 + step).
     predict_with
         `"averaged"` or `"segmenter"`: which of the two predicts. A live attribute.
     predict_statistics
@@ -228,10 +229,12 @@ class Learner(ABC):
     @torch.no_grad()
     def _update_segmenter(self) -> None:
         self._update(self.segmenter, self.optimiser, self.learning_rate)
+        # A short run would otherwise still remember the weights it started with.
+        decay = min(self.averaging, (1 + self.steps_done) / (10 + self.steps_done))
         averages, values = _tensors(self.averaged), _tensors(self.segmenter)
         floats = [i for i, value in enumerate(values) if value.is_floating_point()]
         torch._foreach_lerp_(
-            [averages[i] for i in floats], [values[i] for i in floats], 1.0 - self.averaging
+            [averages[i] for i in floats], [values[i] for i in floats], 1.0 - decay
         )
         for average, value in zip(averages, values, strict=True):
             if not value.is_floating_point():
