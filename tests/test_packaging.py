@@ -1,6 +1,7 @@
 """The three lists of packages say the same, and importing is cheap."""
 
 import pkgutil
+import re
 import subprocess
 import sys
 import tomllib
@@ -80,6 +81,11 @@ def test_the_citation_names_this_version():
     assert citation["version"] == cdseg_teach.__version__
     assert citation["license"] == PROJECT["license"]
     assert citation["authors"] == PROJECT["authors"]
+
+
+def test_badges_wait_for_the_address():
+    shown = re.findall(r"badge|colab\.research", (ROOT / "README.md").read_text())
+    assert shown == [] or PROJECT["urls"]["Repository"]
 
 
 @pytest.mark.parametrize("name", cdseg_teach.__all__)
