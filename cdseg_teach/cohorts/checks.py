@@ -13,7 +13,7 @@ import nibabel as nib
 import numpy as np
 
 from ..problems import Problem
-from .layout import CARD_FILE, Card, SubjectFiles, find_subjects, place, read_card
+from .layout import CARD_FILE, Card, SubjectFiles, find_subjects, place, read_card, with_prefix
 from .nifti import open_volume, read_label, read_volume
 
 SAME_PLACE_MM = 0.1
@@ -58,7 +58,7 @@ def name_problems(subjects: Sequence[SubjectFiles], card: Card | None) -> Iterat
     """Subjects that are there twice, and splits of subjects that are not there or in two splits."""
     folders = defaultdict(list)
     for subject in subjects:
-        folders[subject.name.lower()].append(subject.folder.name)
+        folders[with_prefix(subject.name.lower())].append(subject.folder.name)
     for twice in folders.values():
         if len(twice) > 1:
             yield Problem(f"{', '.join(twice)}: are the same subject by name; keep one or rename")

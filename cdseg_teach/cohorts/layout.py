@@ -1,7 +1,7 @@
 """How a cohort lies on disk: a folder a subject, a file a channel, a card that describes it.
 
 `<cohort>/<subject>/<channel>.nii.gz`, a mask `<cohort>/<subject>/label.nii.gz` (or gt,
-consensus_gt, mask), and optionally `<cohort>/cohort.json`. A folder `sub-XX` holds subject XX.
+consensus_gt, mask), and optionally `<cohort>/cohort.json`. A subject is called as its folder.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ def place(file: Path) -> str:
     return f"{file.parent.name}/{file.name}"
 
 
-def subject_name(folder_name: str) -> str:
-    """The subject of a folder: sub-07 holds 07, patient07 holds patient07."""
-    return folder_name.removeprefix("sub-")
+def with_prefix(name: str) -> str:
+    """The folder that a subject is written to: sub-07 for 07, and for sub-07."""
+    return name if name.startswith("sub-") else f"sub-{name}"
 
 
 def find_subjects(folder: Path) -> tuple[SubjectFiles, ...]:
@@ -89,7 +89,7 @@ def _subject_files(folder: Path) -> SubjectFiles:
                 volumes.setdefault(file.name.removesuffix(ending), file)
     masks = [volumes[name] for name in LABEL_NAMES if name in volumes]
     channels = {name: file for name, file in volumes.items() if name not in LABEL_NAMES}
-    return SubjectFiles(subject_name(folder.name), folder, channels, masks[0] if masks else None)
+    return SubjectFiles(folder.name, folder, channels, masks[0] if masks else None)
 
 
 def read_card(folder: Path) -> Card | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..problems import Problem
 from .checks import expected_channels, file_problems, name_problems
 from .convert import Conversion, read_subject
-from .layout import SPLIT_NAMES, Card, SubjectFiles, find_subjects, read_card, subject_name
+from .layout import SPLIT_NAMES, Card, SubjectFiles, find_subjects, read_card, with_prefix
 from .splits import split_by_subject
 from .study import Cohort, Split, Study
 
@@ -101,8 +101,8 @@ def _sides(
     target_subjects: Iterable[str] | None,
 ) -> tuple[_Side, _Side]:
     wanted = [
-        None if w is None else [subject_name(name) for name in w]
-        for w in (source_subjects, target_subjects)
+        None if names is None else {with_prefix(name) for name in names}
+        for names in (source_subjects, target_subjects)
     ]
     sides = []
     for role, folder, names, others in (
@@ -113,7 +113,7 @@ def _sides(
         if names is None and source.resolve() == target.resolve():
             if others is None:
                 raise Problem(f"{folder}: is source and target; name the subjects of one of them")
-            names = [subject.name for subject in subjects if subject.name not in others]
+            names = {with_prefix(subject.name) for subject in subjects} - others
         card = read_card(folder)
         raise_first(name_problems(subjects, card), folder)
         chosen = _chosen(folder, subjects, names)
@@ -122,19 +122,19 @@ def _sides(
 
 
 def _chosen(
-    folder: Path, subjects: tuple[SubjectFiles, ...], names: list[str] | None
+    folder: Path, subjects: tuple[SubjectFiles, ...], names: set[str] | None
 ) -> tuple[SubjectFiles, ...]:
+    """The subjects of these names, which all begin with sub-, whether their folders do or not."""
     if names is None:
         return subjects
-    known = {subject.name: subject for subject in subjects}
-    for name in names:
-        if name not in known:
-            raise Problem(f"{folder}: no subject {name!r}; there is {', '.join(known)}")
+    known = {with_prefix(subject.name): subject for subject in subjects}
+    for name in sorted(names - set(known)):
+        given = name.removeprefix("sub-")
+        there = ", ".join(subject.name for subject in subjects)
+        raise Problem(f"{folder}: no subject {given!r}; there is {there}")
     if not names:
-        raise Problem(
-            f"{folder}: no subject is left for one of source and target; name fewer for the other"
-        )
-    return tuple(known[name] for name in dict.fromkeys(names))
+        raise Problem(f"{folder}: nobody is left for source or target; name fewer subjects")
+    return tuple(known[name] for name in sorted(names))
 
 
 def _paired_channels(

@@ -16,7 +16,7 @@ import nibabel as nib
 import numpy as np
 
 from ..problems import Problem
-from .layout import CARD_FILE, LABEL_NAMES, place
+from .layout import CARD_FILE, LABEL_NAMES, place, with_prefix
 from .resample import nearest
 from .study import Cohort, Subject
 
@@ -58,7 +58,7 @@ def open_volume(file: Path) -> nib.Nifti1Image:
     compression = DEFLATE_LIMIT if file.suffix == ".gz" else 1
     if min(shape) < 1 or claimed_bytes > compression * stored_bytes:
         raise Problem(
-            f"{place(file)}: header claims {shape} voxels, more than its {stored_bytes} bytes hold; "
+            f"{place(file)}: header claims {shape} voxels, too many for {stored_bytes} bytes; "
             "copy it again"
         )
     if math.prod(shape) > MAX_VOXELS:
@@ -131,7 +131,7 @@ def write_cohort(folder: str | Path, cohort: Cohort, *, provenance: str, licence
     with _whole_folder(folder) as part:
         for subjects in (cohort.labelled_train, cohort.validation, cohort.test):
             for subject in subjects:
-                _write_subject(part / f"sub-{subject.name}", subject, cohort.channels)
+                _write_subject(part / with_prefix(subject.name), subject, cohort.channels)
         text = json.dumps(_card(cohort, provenance, licence), indent=2, ensure_ascii=False)
         (part / CARD_FILE).write_text(text + "\n", encoding="utf-8")
 
@@ -199,7 +199,7 @@ def _card(cohort: Cohort, provenance: str, licence: str) -> dict[str, Any]:
         "provenance": provenance,
         "licence": licence,
         "prepared": True,  # normalised, on the working grid: to be read as it is
-        "splits": {key: split.names for key, split in cohort.splits.items()},
+        "splits": {key: [with_prefix(n) for n in s.names] for key, s in cohort.splits.items()},
     }
 
 

@@ -10,7 +10,7 @@ import math
 
 import nibabel as nib
 import numpy as np
-from nibabel.affines import apply_affine, rescale_affine, to_matvec, voxel_sizes
+from nibabel.affines import apply_affine, from_matvec, to_matvec, voxel_sizes
 from scipy.ndimage import affine_transform
 
 MOST_SAMPLES = 4  # along an axis of a working voxel; with more, its mean hardly changes
@@ -75,7 +75,7 @@ def by_area(image: nib.Nifti1Image, grid: Grid, *, outside: float = 0.0) -> np.n
         for step, size in zip(steps, _extent_of_a_voxel(image.affine, affine), strict=True)
     ]
     fine_shape = tuple(n * s for n, s in zip(shape, samples, strict=True))
-    fine_affine = rescale_affine(affine, shape, steps / samples, fine_shape)
+    fine_affine = affine @ _first_samples(np.array(samples))
     fine = _interpolate(image, (fine_shape, fine_affine), order=1, outside=outside)
     blocks = fine.reshape(shape[0], samples[0], shape[1], samples[1], shape[2], samples[2])
     return blocks.mean(axis=(1, 3, 5))
@@ -95,6 +95,11 @@ def _interpolate(image: nib.Nifti1Image, grid: Grid, *, order: int, outside: flo
     data = np.asarray(image.dataobj)
     edge = "grid-constant"  # "constant" would drop the outer half of the outermost voxels
     return affine_transform(data, matrix, shift, shape, order=order, mode=edge, cval=outside)
+
+
+def _first_samples(samples: np.ndarray) -> np.ndarray:
+    """From samples, so many along each axis of a voxel, to voxels: the first lies off its centre."""
+    return from_matvec(np.diag(1 / samples), (1 / samples - 1) / 2)
 
 
 def _extent_of_a_voxel(of: np.ndarray, along: np.ndarray) -> np.ndarray:
