@@ -50,14 +50,13 @@ def rician_noise(signal: Tensor, sigma: Tensor, draws: Sequence[torch.Generator]
     Parameters
     ----------
     signal : [N, C, Z, Y, X], at least 0.
-    sigma : [C], standard deviation of n1 and n2 in the signal's unit; 0 leaves the signal as it is.
+    sigma : [N, C], standard deviation of n1 and n2 in the signal's unit; 0 leaves the signal as is.
     draws : one generator a subject.
 
     References
     ----------
     Gudbjartsson and Patz 1995, MRM 34:910.
     """
-    noise = normal((2, *signal.shape[1:]), draws).to(signal) * sigma.to(signal).view(
-        1, 1, -1, 1, 1, 1
-    )
+    noise = normal((2, *signal.shape[1:]), draws).to(signal)
+    noise = noise * sigma.to(signal)[:, None, :, None, None, None]
     return torch.sqrt((signal + noise[:, 0]) ** 2 + noise[:, 1] ** 2)

@@ -117,7 +117,7 @@ def render(
         [_ideal(maps, tissue, s, scanner.field_tesla) for s in scanner.sequences], dim=1
     )
     white = maps.names.index("white")
-    sigma = torch.stack([s.signal(tissue)[:, white].mean() / s.snr for s in scanner.sequences])
+    sigma = torch.stack([s.signal(tissue)[:, white] / s.snr for s in scanner.sequences], dim=1)
     biased = ideal * bias_field(maps.grid, scanner.bias, draws).to(ideal)
     return rician_noise(biased, sigma, draws) if bool(sigma.any()) else biased
 

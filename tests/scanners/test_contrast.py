@@ -1,4 +1,4 @@
-"""What a radiologist knows of each channel, asked of the signal equations and of rendered images."""
+"""What a radiologist knows of each channel, asked of the equations and of rendered images."""
 
 import dataclasses
 
