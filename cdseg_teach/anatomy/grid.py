@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +45,7 @@ class Grid:
                 f"grid {self.shape}, fine {self.fine}: "
                 "rows and columns are multiples of 8, slices and fine at least 1"
             )
-        if min(self.spacing_mm) <= 0:
+        if not all(0 < step < math.inf for step in self.spacing_mm):
             raise Problem(f"grid spacing {self.spacing_mm} mm: give three positive lengths")
 
     @property
