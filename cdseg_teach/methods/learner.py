@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import signal
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -245,10 +247,25 @@ def steps(learner: Learner, n: int, *, progress: bool = True) -> Iterator[dict[s
     """Take `n` steps, one report after another, with a progress bar.
 
     Stopping early (a `break`, the notebook's stop button) leaves the learner as it is after its
-    last step: predict with it, or go on.
+    last whole step: predict with it, or go on.
     """
     for _ in tqdm(range(n), disable=not progress, unit="step"):
-        yield learner.step()
+        yield _whole_step(learner)
+
+
+def _whole_step(learner: Learner) -> dict[str, float]:
+    """One step that an interrupt does not cut in two: it is heard when the step is done."""
+    if threading.current_thread() is not threading.main_thread():
+        return learner.step()
+    interrupts: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+    try:
+        report = learner.step()
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if interrupts:
+        raise KeyboardInterrupt
+    return report
 
 
 def check_volume(volume: np.ndarray, channels: int) -> None:

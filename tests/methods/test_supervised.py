@@ -1,4 +1,5 @@
 import math
+import signal
 
 import numpy as np
 import pytest
@@ -178,19 +179,24 @@ def test_loss_against_its_formula():
     torch.testing.assert_close(segmentation_loss(logits, labels), expected)
 
 
-def test_stopping_early_leaves_a_usable_learner(study):
-    learner = Supervised(study.source.train)
+def test_an_interrupt_waits_for_the_end_of_its_step(study, monkeypatch):
+    stopped, whole = (Supervised(study.source.train) for _ in range(2))
+    draw = stopped.source.draw
 
-    def stopped():
-        for done, _ in enumerate(steps(learner, 10, progress=False), start=1):
-            if done == 2:
-                raise KeyboardInterrupt
+    def stop_button():
+        if stopped.steps_done == 2:
+            signal.raise_signal(signal.SIGINT)
+        return draw()
 
+    monkeypatch.setattr(stopped.source, "draw", stop_button)
     with pytest.raises(KeyboardInterrupt):
-        stopped()
-    assert learner.steps_done == 2
-    learner.predict(study.source.test[0].image)
-    run(learner, 1)
+        run(stopped, 10)
+    assert stopped.steps_done == 3
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    stopped.predict(study.source.test[0].image)
+    run(stopped, 1)
+    run(whole, 4)
+    assert_same_state(stopped, whole)
 
 
 def test_constant_learning_rate(study):
