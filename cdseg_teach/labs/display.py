@@ -28,9 +28,9 @@ class Shown:
         """Return the widget of this lab; called once."""
         raise NotImplementedError
 
-    def still(self) -> tuple[bytes, str]:
-        """Return the state as a PNG and its alternative text."""
-        raise NotImplementedError
+    def still(self) -> tuple[bytes, str] | None:
+        """Return the state as a PNG and its alternative text; None where the line of text says it all."""
+        return None
 
     @property
     def widget(self) -> Any:
@@ -42,6 +42,9 @@ class Shown:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
         # Written out, since ipywidgets 7 has _ipython_display_ instead, which would leave text and picture out.
         view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        png, alt = self.still()
-        data = {"text/plain": repr(self), "image/png": base64.b64encode(png).decode(), WIDGET_VIEW: view}
-        return data, {"image/png": {"alt": alt}}
+        data = {"text/plain": repr(self), WIDGET_VIEW: view}
+        still = self.still()
+        if still is None:
+            return data, {}
+        png, alt = still
+        return data | {"image/png": base64.b64encode(png).decode()}, {"image/png": {"alt": alt}}

@@ -1,0 +1,161 @@
+"""The contrast lab's face: a dial, four knobs, three pictures and the histograms."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as w
+import numpy as np
+import plotly.graph_objects as go
+from PIL import Image
+
+from ..plots import BLACK, BLUE, GREEN, RED, encoded
+from ..problems import Problem
+from . import contrast as model
+from .display import with_tooltip
+
+LINES = {"grey matter": (BLACK, "solid"), "white matter": (BLUE, "dash"), "CSF": (GREEN, "dot"), "lesion": (RED, "solid")}
+RANGES = {"TR": (1.0, 4.2), "TE": (0.0, 2.5), "TI": (1.5, 3.7)}  # powers of ten of a millisecond
+SIDE = 288  # pixels of a picture
+STYLE = """<style>
+.cdseg-contrast {font-size: 16px; color: #111; background: #fff; padding: 4px 8px}
+.cdseg-contrast .widget-label, .cdseg-contrast select, .cdseg-contrast .widget-readout {font-size: 16px}
+.cdseg-contrast button {font-size: 16px; height: 34px; line-height: 20px}
+.cdseg-contrast button:focus-visible, .cdseg-contrast .noUi-handle:focus-visible {outline: 3px solid #0072B2}
+.cdseg-contrast h4 {font-size: 16px; margin: 0; line-height: 24px}
+.cdseg-contrast .cdseg-note {font-size: 15px; line-height: 20px; color: #333}
+</style>"""
+
+
+class ContrastView:
+    """Controls and pictures of a `ContrastLab`."""
+
+    def __init__(self, lab: model.ContrastLab) -> None:
+        self.lab = lab
+        self._updating = False
+        self._make_controls()
+        self.pictures = [w.Image(format="png", layout=w.Layout(width=f"{SIDE}px", height=f"{SIDE}px")) for _ in range(3)]
+        self.figure = _histogram_figure()
+        self.status = w.HTML()
+        self.widget = self._arranged()
+        self.refresh()
+
+    def _make_controls(self) -> None:
+        lab = self.lab
+        wide = {"layout": w.Layout(width="auto", flex="1 1 0"), "style": {"description_width": "96px"}}
+        self.channel = w.Dropdown(
+            description="Channel", options=[(n, i) for i, n in enumerate(lab.channels)], value=lab.channel,
+            layout=w.Layout(width="220px"),
+        )  # fmt: skip
+        # No slider here is continuous: what `refresh` sets would come back, rounded, as if the user had moved it.
+        self.dial = w.FloatSlider(description="Shift", min=0, max=2, step=0.05, continuous_update=False, **wide)
+        with_tooltip(self.dial, "0 is the source's scanner, 1 the target's, beyond 1 exaggerated; sets every knob")
+        self.knobs: dict[str, w.Widget] = {
+            name: w.FloatLogSlider(
+                description=f"{name} (ms)", min=low, max=high, step=0.01, value=10**low, readout_format=".1f",
+                continuous_update=False, **wide,
+            )
+            for name, (low, high) in RANGES.items()
+        }  # fmt: skip
+        self.knobs["field"] = w.FloatSlider(
+            description="Field (T)", min=0.5, max=7, step=0.1, continuous_update=False, **wide
+        )
+        self.presets = []
+        for scanner, shift in ((lab.source, 0.0), (lab.target, 1.0)):
+            button = w.Button(description=scanner.name, layout=w.Layout(width="auto"))
+            button.on_click(lambda _, shift=shift: self._do(lambda: lab.dial(shift)))
+            self.presets.append(with_tooltip(button, f"Set the dial to {shift:g}"))
+        self.channel.observe(self._guarded(lab.choose), "value")
+        self.dial.observe(self._guarded(lab.dial), "value")
+        for name, knob in self.knobs.items():
+            knob.observe(self._guarded(lambda value, name=name: lab.turn(name, value)), "value")
+
+    def _arranged(self) -> w.Widget:
+        row = w.Layout(width="100%", align_items="center")
+        titles = (f"source: {self.lab.source.name}", "this scanner", "difference to the source")
+        columns = [
+            w.VBox([w.HTML(f"<h4>{html.escape(title)}</h4>"), picture], layout=w.Layout(margin="0 8px 0 0"))
+            for title, picture in zip(titles, self.pictures, strict=True)
+        ]
+        note = (
+            f"<div class='cdseg-note'>Difference: <b style='color:{BLUE}'>blue</b> is darker than the source, "
+            f"<b style='color:{RED}'>orange-red</b> brighter, white the same. Values are normalised over the brain, as the "
+            "networks see them.</div>"
+        )
+        box = w.VBox(
+            [
+                w.HTML(STYLE),
+                w.HBox([self.channel, *self.presets, self.dial], layout=row),
+                w.HBox([self.knobs["TR"], self.knobs["TE"]], layout=row),
+                w.HBox([self.knobs["TI"], self.knobs["field"]], layout=row),
+                w.HBox([*columns], layout=w.Layout(width="100%", overflow="hidden")),
+                self.figure,
+                w.HTML(note),
+                self.status,
+            ]
+        )
+        box.add_class("cdseg-contrast")
+        return box
+
+    def _guarded(self, act: Callable[[Any], None]) -> Callable[[Any], None]:
+        """Tell what the user does to a control from what `refresh` does to it."""
+        return lambda change: None if self._updating else self._do(lambda: act(change["new"]))
+
+    def _do(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+            message = ""
+        except Problem as problem:
+            message = str(problem)
+        self.refresh(message)
+
+    def refresh(self, message: str = "") -> None:
+        """Show the lab's state, and a message if something could not be done."""
+        self._updating = True
+        try:
+            self.channel.value, self.dial.value = self.lab.channel, self.lab.shift
+            values = self.lab.knobs
+            for name, knob in self.knobs.items():
+                knob.disabled = name not in values
+                if name in values:
+                    knob.value = values[name]
+        finally:
+            self._updating = False
+        reference, plane = self.lab.planes()
+        shown = (model.grey(reference), model.grey(plane), model.difference(plane - reference))
+        for picture, pixels in zip(self.pictures, shown, strict=True):
+            picture.value = encoded(np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BICUBIC)))
+        self._draw_histograms(reference, plane)
+        text = message or ", ".join(f"{name} {value:g}" for name, value in self.lab.knobs.items())
+        self.status.value = f"<span role='status' aria-live='polite'>{html.escape(text)}</span>"
+
+    def _draw_histograms(self, reference: np.ndarray, plane: np.ndarray) -> None:
+        both = (self.lab.histograms(reference), self.lab.histograms(plane))
+        with self.figure.batch_update():
+            for index, name in enumerate(LINES):
+                for column, shares in enumerate(both):
+                    self.figure.data[2 * index + column].y = shares.get(name, np.zeros(0))
+
+
+def _histogram_figure() -> go.FigureWidget:
+    """Return two panels that share an axis: the source's histograms, and this scanner's."""
+    middles = (model.BINS[1:] + model.BINS[:-1]) / 2
+    figure = go.FigureWidget().set_subplots(
+        1, 2, shared_yaxes=True, horizontal_spacing=0.03, subplot_titles=("source", "this scanner")
+    )
+    for name, (colour, dash) in LINES.items():
+        line = {"color": colour, "dash": dash, "width": 4 if name == "lesion" else 3}
+        for column in (1, 2):
+            trace = go.Scatter(x=middles, y=[], name=name, mode="lines", line=line, showlegend=column == 1)
+            figure.add_trace(trace, row=1, col=column)
+    figure.update_layout(
+        template="none", height=230, margin={"l": 56, "r": 8, "t": 26, "b": 44}, font={"size": 16}, autosize=True,
+        legend={"font": {"size": 16}}, hovermode=False, dragmode=False,
+    )  # fmt: skip
+    figure.update_xaxes(title_text="intensity (normalised)", title_standoff=4, fixedrange=True, gridcolor="#e5e5e5")
+    figure.update_yaxes(fixedrange=True, gridcolor="#e5e5e5")
+    figure.update_yaxes(title_text="voxels, %", row=1, col=1)
+    figure._config = {"responsive": True, "displayModeBar": False}
+    return figure

@@ -1,0 +1,81 @@
+"""Leaf through a volume, slice by slice, with outlines over it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import ipywidgets as w
+import numpy as np
+
+from .. import plots
+from ..problems import Problem
+from .display import Shown, with_tooltip
+
+LEGEND = (
+    f"<span style='font-size:15px'><b style='color:{plots.COLOUR['prediction']}'>━</b> prediction, full line&emsp;"
+    "<b>┅</b> truth, dashed white</span>"
+)
+
+
+class SliceViewer(Shown):
+    """One subject's slices, a channel at a time.
+
+    Parameters
+    ----------
+    subject
+        A `Subject`; its label, if any, is outlined.
+    prediction
+        Class indices [Z, Y, X] to be outlined as well.
+    channels
+        Names of the channels; numbers without.
+
+    Raises
+    ------
+    Problem
+        If the prediction is not on the subject's grid.
+    """
+
+    def __init__(self, subject: Any, prediction: np.ndarray | None = None, channels: Sequence[str] = ()) -> None:
+        grid = subject.image.shape[1:]
+        if prediction is not None and prediction.shape != grid:
+            raise Problem(f"{subject.name}: prediction of shape {prediction.shape}, image {grid}; predict this subject")
+        self.subject, self.prediction = subject, prediction
+        self.channels = list(channels) or [f"channel {i}" for i in range(len(subject.image))]
+        self.channel, self.overlay = 0, True
+        largest = subject.label if subject.label is not None else prediction
+        self.z = int(np.argmax((largest > 0).sum(axis=(1, 2)))) if largest is not None else grid[0] // 2
+
+    def picture(self) -> np.ndarray:
+        """Return uint8 [Y, X, 3] as radiologists hang it: front up, the patient's right on the left."""
+        masks = (self.prediction, self.subject.label) if self.overlay else (None, None)
+        outlines = [None if m is None else plots.upright(m[self.z], self.subject.affine) for m in masks]
+        plane = plots.upright(self.subject.image[self.channel, self.z], self.subject.affine)
+        return plots.outlined(plots.grey(plane), *outlines)
+
+    def __repr__(self) -> str:
+        return f"SliceViewer({self.subject.name}, {self.channels[self.channel]}, slice {self.z})"
+
+    def still(self) -> tuple[bytes, str]:
+        """Return the slice as a PNG and its alternative text."""
+        outlines = "with outlines of prediction (full) and truth (dashed)" if self.overlay else "without outlines"
+        alt = f"{self.channels[self.channel]}, slice {self.z} of subject {self.subject.name}, {outlines}."
+        return plots.encoded(self.picture()), alt
+
+    def build(self) -> w.Widget:
+        """Return the widget: slice, channel, overlay, picture."""
+        last = self.subject.image.shape[1] - 1
+        z = with_tooltip(w.IntSlider(description="Slice", min=0, max=last, value=self.z), "Arrow keys leaf through")
+        channel = w.Dropdown(description="Channel", options=[(n, i) for i, n in enumerate(self.channels)], value=self.channel)
+        overlay = w.Checkbox(description="Outlines", value=self.overlay, indent=False)
+        y, x = (n * s for n, s in zip(self.subject.image.shape[2:], self.subject.spacing_mm[1:], strict=True))
+        size = {"width": "460px", "height": f"{round(460 * y / x)}px"}
+        image = w.Image(format="png", value=plots.encoded(self.picture()), layout=w.Layout(**size))
+
+        def show(_: Any) -> None:
+            self.z, self.channel, self.overlay = z.value, channel.value, overlay.value
+            image.value = plots.encoded(self.picture())
+
+        for control in (z, channel, overlay):
+            control.observe(show, "value")
+        return w.VBox([w.HBox([z, channel, overlay]), image, w.HTML(LEGEND)])
