@@ -1,8 +1,8 @@
 """Rendered subjects kept on disk: found by their recipe, believed only after their checksum.
 
 One file holds one split: the arrays, an index in JSON that says which bytes are which array, a
-trailer that says where the index begins, and the CRC-32 of all that. The file is mapped into memory,
-so that processes that work on the same split share its pages. Checking 100 MB takes 0.03 s.
+trailer that says where the index begins, and the CRC-32 of all that. The file is mapped into
+memory, so that processes on the same split share its pages. Checking 100 MB takes 0.03 s.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from .study import Cohort, Subject
 MAX_VOXELS = 512**3  # half a GB as float32, more than any scan this software is meant for
 DEFLATE_LIMIT = 1032  # gzip cannot make anything smaller than by this factor
 SMALLEST_SPACING_MM = 1e-3
+FLATTEST_VOXEL = 1e-3  # volume of a voxel over the product of its edges: 1 at right angles
 
 
 def open_volume(file: Path) -> nib.Nifti1Image:
@@ -34,10 +35,11 @@ def open_volume(file: Path) -> nib.Nifti1Image:
         voxels than it can hold.
     """
     try:
-        image = nib.load(file)
+        with _silent_nibabel():
+            image = nib.load(file)
         if not isinstance(image, nib.Nifti1Image):
             raise TypeError(f"it is {type(image).__name__}")
-        shape, affine = image.shape, image.affine
+        shape, affine, stored_spacing = image.shape, image.affine, _stored_spacing(image)
         stored_bytes = file.stat().st_size
         claimed_bytes = math.prod(shape) * image.get_data_dtype().itemsize
     except Exception as error:  # nibabel lets errors of gzip, zlib, struct and numpy through
@@ -51,10 +53,10 @@ def open_volume(file: Path) -> nib.Nifti1Image:
     if affine is None or not np.isfinite(affine).all():
         raise Problem(f"{place(file)}: affine is not finite; export it with its geometry")
     spacing = nib.affines.voxel_sizes(affine)
-    if spacing.min() < SMALLEST_SPACING_MM or abs(np.linalg.det(affine[:3, :3] / spacing)) < 1e-3:
-        raise Problem(
-            f"{place(file)}: affine is singular or spacing is zero; export it with its geometry"
-        )
+    if min(*spacing, *np.abs(stored_spacing)) < SMALLEST_SPACING_MM:
+        raise Problem(f"{place(file)}: spacing is zero; export it with its geometry")
+    if abs(np.linalg.det(affine[:3, :3] / spacing)) < FLATTEST_VOXEL:
+        raise Problem(f"{place(file)}: affine is singular; export it with its geometry")
     compression = DEFLATE_LIMIT if file.suffix == ".gz" else 1
     if min(shape) < 1 or claimed_bytes > compression * stored_bytes:
         raise Problem(
@@ -229,6 +231,24 @@ def _whole_folder(folder: Path) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def _silent_nibabel() -> Iterator[None]:
+    """Without nibabel's own lines on stderr about a header that it repairs."""
+    logger = nib.imageglobals.logger
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
+def _stored_spacing(image: nib.Nifti1Image) -> np.ndarray:
+    """The spacing that the file holds: nibabel takes 1 mm where it finds 0."""
+    with image.file_map["image"].get_prepare_fileobj("rb") as stream:
+        header = image.header_class.from_fileobj(stream, check=False)
+    return header["pixdim"][1:4]
 
 
 def _xyz(volume: np.ndarray, dtype: type) -> np.ndarray:

@@ -98,7 +98,7 @@ def _interpolate(image: nib.Nifti1Image, grid: Grid, *, order: int, outside: flo
 
 
 def _first_samples(samples: np.ndarray) -> np.ndarray:
-    """From samples, so many along each axis of a voxel, to voxels: the first lies off its centre."""
+    """From samples, so many along each axis of a voxel, to voxels: the first is off-centre."""
     return from_matvec(np.diag(1 / samples), (1 / samples - 1) / 2)
 
 

@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import os
+import shutil
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from cdseg_teach.cohorts import nifti
+from cdseg_teach.cohorts.checks import check_cohort
+from cdseg_teach.cohorts.load import load_study
+from cdseg_teach.cohorts.nifti import read_volume
+from cdseg_teach.problems import Problem
+
+GOOD_CARD = {"name": "toy", "channels": ["FLAIR", "T2"], "structures": ["lesion"]}
+
+
+def lines(folder: Path) -> list[str]:
+    return [str(problem) for problem in check_cohort(folder)]
+
+
+def rewrite(file: Path, change, affine=None) -> None:
+    image = nib.load(file)
+    data = np.asarray(image.dataobj).astype(np.float32)
+    changed = change(data)
+    nib.save(nib.Nifti1Image(changed, image.affine if affine is None else affine), file)
+
+
+def patch_header(file: Path, offset: int, content: bytes) -> None:
+    raw = bytearray(gzip.decompress(file.read_bytes()))
+    raw[offset : offset + len(content)] = content
+    file.write_bytes(gzip.compress(bytes(raw)))
+
+
+def put_nan(data: np.ndarray) -> np.ndarray:
+    data[5, 6, 7] = np.nan
+    data[5, 6, 8] = np.inf
+    return data
+
+
+def truncate(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-2000])
+
+
+def spoil_bytes(file: Path) -> None:
+    raw = bytearray(file.read_bytes())
+    raw[len(raw) // 2 : len(raw) // 2 + 64] = bytes(64)
+    file.write_bytes(raw)
+
+
+def be_4d(file: Path) -> None:
+    rewrite(file, lambda data: np.stack([data, data], axis=-1))
+
+
+def zero_spacing(file: Path) -> None:
+    patch_header(file, 80, np.zeros(3, "<f4").tobytes())  # pixdim
+    patch_header(file, 252, np.array([0, 0], "<i2").tobytes())  # neither qform nor sform
+
+
+def singular_affine(file: Path) -> None:
+    patch_header(file, 280, np.ones(12, "<f4").tobytes())  # srow_x, srow_y, srow_z
+
+
+def nan_affine(file: Path) -> None:
+    patch_header(file, 280, np.full(12, np.nan, "<f4").tobytes())
+
+
+def huge_header(file: Path) -> None:
+    patch_header(file, 40, np.array([3, 30000, 30000, 30000], "<i2").tobytes())  # dim
+
+
+def be_text(file: Path) -> None:
+    file.write_text("this is no volume")
+
+
+def be_empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+BAD_VOLUMES = {
+    "nan": (lambda file: rewrite(file, put_nan), "2 values are not finite"),
+    "truncated": (truncate, "truncated or corrupt"),
+    "spoiled": (spoil_bytes, "corrupt"),
+    "4d": (be_4d, "one 3-D volume"),
+    "spacing": (zero_spacing, "spacing is zero"),
+    "singular": (singular_affine, "affine is singular"),
+    "nan affine": (nan_affine, "affine is not finite"),
+    "huge": (huge_header, "header claims (30000, 30000, 30000)"),
+    "text": (be_text, "cannot be opened"),
+    "empty": (be_empty, "cannot be opened"),
+    "missing": (Path.unlink, "is missing"),
+    "shape": (lambda file: rewrite(file, lambda data: data[:-1]), "has shape (19, 24, 16)"),
+    "affine": (
+        lambda file: rewrite(file, lambda data: data, np.diag([2.0, 2.0, 2.2, 1.0])),
+        "mm away from FLAIR.nii.gz",
+    ),
+}
+
+BAD_LABELS = {
+    "fraction": (lambda data: data * 0.5, "label 0.5 is no integer"),
+    "outside": (lambda data: data * 7, "label 7 is outside 0..1 (lesion)"),
+    "negative": (lambda data: -data, "label -1 is outside"),
+}
+
+
+@pytest.fixture
+def carded(scans) -> Path:
+    (scans / "cohort.json").write_text(json.dumps(GOOD_CARD))
+    return scans
+
+
+def test_a_good_cohort_has_no_findings(carded):
+    assert lines(carded) == []
+
+
+def test_a_card_is_not_needed(scans):
+    assert lines(scans) == []
+
+
+@pytest.mark.parametrize(("spoil", "said"), BAD_VOLUMES.values(), ids=BAD_VOLUMES)
+def test_each_bad_volume_is_one_line_that_names_it(carded, spoil, said):
+    spoil(carded / "patient1" / "T2.nii.gz")
+    (line,) = lines(carded)
+    assert line.startswith("patient1/T2.nii.gz: ")
+    assert said in line
+    assert "; " in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(("spoil", "said"), BAD_VOLUMES.values(), ids=BAD_VOLUMES)
+def test_loading_says_the_same(carded, spoil, said):
+    spoil(carded / "patient1" / "T2.nii.gz")
+    with pytest.raises(Problem) as caught:
+        _ = load_study(carded, carded, source_subjects=["patient1"]).source.train
+    assert said in str(caught.value)
+    assert "patient1/T2.nii.gz" in str(caught.value)
+
+
+@pytest.mark.parametrize(("change", "said"), BAD_LABELS.values(), ids=BAD_LABELS)
+def test_each_bad_label_is_one_line(carded, change, said):
+    rewrite(carded / "patient2" / "gt.nii.gz", change)
+    (line,) = lines(carded)
+    assert line.startswith("patient2/gt.nii.gz: ")
+    assert said in line
+
+
+def test_every_problem_is_found_in_one_run(carded):
+    truncate(carded / "patient0" / "FLAIR.nii.gz")
+    (carded / "patient1" / "FLAIR.nii.gz").unlink()
+    rewrite(carded / "patient2" / "T2.nii.gz", put_nan)
+    rewrite(carded / "patient2" / "gt.nii.gz", lambda data: data * 2)
+    assert len(lines(carded)) == 4
+    assert lines(carded) == lines(carded)
+
+
+def test_a_lying_header_is_not_believed_with_memory(carded, monkeypatch):
+    huge_header(carded / "patient0" / "FLAIR.nii.gz")
+    monkeypatch.setattr(nib.Nifti1Image, "get_fdata", lambda *_, **__: pytest.fail("read it"))
+    with pytest.raises(Problem, match="too many for"):
+        read_volume(carded / "patient0" / "FLAIR.nii.gz")
+
+
+def test_a_volume_too_large_for_this_software(carded, monkeypatch):
+    monkeypatch.setattr(nifti, "MAX_VOXELS", 100)
+    assert "crop or downsample" in lines(carded)[0]
+
+
+def test_nothing_there(tmp_path):
+    assert "no subject in it" in lines(tmp_path)[0]
+    assert "cannot be read" in lines(tmp_path / "nowhere")[0]
+
+
+def test_an_empty_subject_is_missing_everything(carded):
+    (carded / "sub-09").mkdir()
+    assert [line.split(":")[0] for line in lines(carded)] == [
+        "sub-09/FLAIR.nii.gz",
+        "sub-09/T2.nii.gz",
+    ]
+
+
+def test_one_person_twice(carded):
+    shutil.copytree(carded / "patient0", carded / "sub-patient0")
+    found = lines(carded)
+    assert any("same subject by name" in line for line in found)
+    assert any("is a copy of patient0/FLAIR.nii.gz" in line for line in found)
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything"
+)
+def test_a_file_without_permission(carded):
+    (carded / "patient0" / "T2.nii.gz").chmod(0)
+    (line,) = lines(carded)
+    assert "Permission denied" in line
+
+
+def test_a_file_that_the_system_refuses(carded, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(nib, "load", refuse)
+    assert "(Permission denied)" in lines(carded)[0]
+
+
+CARDS = {
+    "no json": ("{", "cannot be read as JSON"),
+    "list": ("[]", "no JSON object"),
+    "no channels": (json.dumps({**GOOD_CARD, "channels": None}), "channels is no list"),
+    "number": (json.dumps({**GOOD_CARD, "structures": [1]}), "structures is no list"),
+    "twice": (
+        json.dumps({**GOOD_CARD, "channels": ["T2", "T2"]}),
+        "channels names something twice",
+    ),
+    "name": (json.dumps({**GOOD_CARD, "name": 3}), "name is no text"),
+    "splits": (json.dumps({**GOOD_CARD, "splits": {"trian": []}}), "splits is no object"),
+    "unknown": (json.dumps({**GOOD_CARD, "splits": {"train": ["nobody"]}}), "has no folder"),
+}
+
+
+@pytest.mark.parametrize(("card", "said"), CARDS.values(), ids=CARDS)
+def test_a_bad_card_is_told_and_the_volumes_are_checked_all_the_same(scans, card, said):
+    (scans / "cohort.json").write_text(card)
+    (scans / "patient0" / "T2.nii.gz").unlink()
+    found = lines(scans)
+    assert said in found[0]
+    assert found[0].startswith("cohort.json: ")
+    assert any("patient0/T2.nii.gz: is missing" in line for line in found)
+
+
+def test_a_subject_in_two_splits_or_in_none(carded):
+    splits = {"train": ["patient0"], "test": ["patient0", "patient1"]}
+    (carded / "cohort.json").write_text(json.dumps({**GOOD_CARD, "splits": splits}))
+    found = "\n".join(lines(carded))
+    assert "'patient0' is in two splits" in found
+    assert "'patient2' is in no split" in found
+
+
+def test_no_flipped_byte_of_a_header_ends_in_a_traceback(tmp_path):
+    file = tmp_path / "a.nii"
+    nib.save(nib.Nifti1Image(np.ones((3, 3, 3), np.float32), np.eye(4)), file)
+    sound = file.read_bytes()
+    draw = np.random.default_rng(0)
+    for position in range(352):
+        broken = bytearray(sound)
+        broken[position] ^= int(draw.integers(1, 256))
+        file.write_bytes(broken)
+        with contextlib.suppress(Problem):
+            read_volume(file)

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from cdseg_teach.cohorts.load import load_study
+from cdseg_teach.problems import Problem
+
+
+@pytest.fixture
+def elsewhere(scans, tmp_path) -> Path:
+    """Another hospital's folder, whose patients are called the same; it has a PD and no T2."""
+    folder = tmp_path / "elsewhere"
+    shutil.copytree(scans, folder)
+    for file in folder.glob("*/T2.nii.gz"):
+        file.rename(file.with_name("PD.nii.gz"))
+    return folder
+
+
+def test_channels_of_both_folders_are_used_by_default(scans, elsewhere):
+    study = load_study(scans, elsewhere)
+    assert study.source.channels == study.target.channels == ("FLAIR",)
+    assert study.shifted_channels == ()
+
+
+def test_channels_of_different_names_are_a_shift(scans, elsewhere):
+    study = load_study(
+        scans, elsewhere, source_channels=["FLAIR", "T2"], target_channels=["FLAIR", "PD"]
+    )
+    assert study.shifted_channels == (1,)
+    assert study.target.channels == ("FLAIR", "PD")
+
+
+def test_equal_names_in_two_folders_are_two_people(scans, elsewhere):
+    study = load_study(scans, elsewhere)
+    assert "source-patient0" in study.source.names
+    assert "target-patient0" in study.target.names
+
+
+def test_a_subject_lands_on_the_working_grid_normalised(scans):
+    study = load_study(scans, scans, source_subjects=["patient0", "patient1"])
+    subject = study.source.train[0]
+    assert subject.image.shape == (2, 6, 96, 96)
+    assert subject.spacing_mm == (4.0, 2.0, 2.0)
+    assert subject.label.sum() == 6 * 6 * 3
+    brain = subject.image[0] != 0
+    assert brain.sum() == 12 * 16 * 6
+    assert abs(subject.image[0][brain].mean()) < 0.05
+    assert abs(subject.image[0][brain].std() - 1) < 0.1
+
+
+def test_label_and_image_stay_together(scans):
+    lit = nib.load(scans / "patient0" / "gt.nii.gz")
+    bright = np.asarray(lit.dataobj, np.float32) * 500
+    flair = nib.load(scans / "patient0" / "FLAIR.nii.gz")
+    nib.save(
+        nib.Nifti1Image(flair.get_fdata() + bright, flair.affine), scans / "patient0/FLAIR.nii.gz"
+    )
+    subject = load_study(scans, scans, source_subjects=["patient0"]).source.train[0]
+    channel = subject.image[0]
+    assert channel[subject.label == 1].min() > channel[subject.label == 0].max()
+
+
+def test_one_subject_is_trained_on_in_the_source_and_tested_on_in_the_target(scans):
+    study = load_study(scans, scans, source_subjects=["patient0"], target_subjects=["patient2"])
+    assert [s.name for s in study.source.train] == ["patient0"]
+    assert [s.name for s in study.target.test] == ["patient2"]
+    assert study.source.test == study.target.train == ()
+    assert study.notes == (
+        "source: one subject, used for train; nobody for validation and test",
+        "target: one subject, used for test; nobody for train and validation",
+    )
+    assert "note: source: one subject" in repr(study)
+
+
+def test_the_same_folder_twice_needs_names_and_deals_the_rest_to_the_other(scans):
+    with pytest.raises(Problem, match="name the subjects"):
+        load_study(scans, scans)
+    study = load_study(scans, scans, target_subjects=["sub-patient1"])
+    assert set(study.target.names) == {"patient1"}
+    assert set(study.source.names) == {"patient0", "patient2"}
+
+
+def test_a_subject_on_both_sides_is_refused(scans):
+    with pytest.raises(Problem, match="patient1 in source and in target"):
+        load_study(scans, scans, source_subjects=["patient1"], target_subjects=["patient1"])
+
+
+def test_splits_are_disjoint_for_every_seed_and_repeatable(scans, elsewhere):
+    seen = set()
+    for seed in range(30):
+        study = load_study(scans, elsewhere, seed=seed)
+        assert len(set(study.source.names)) == len(study.source.names) == 3
+        again = load_study(scans, elsewhere, seed=seed)
+        assert study.source.names == again.source.names
+        seen.add(study.source.splits["test"].names)
+    assert len(seen) == 3
+
+
+def test_target_subjects_without_a_label_are_adapted_to_and_not_tested_on(scans, elsewhere):
+    (elsewhere / "patient1" / "gt.nii.gz").unlink()
+    for seed in range(5):
+        study = load_study(scans, elsewhere, seed=seed)
+        assert "target-patient1" in study.target.splits["train"].names
+    assert any("1 without a label" in note for note in study.notes)
+
+
+def test_a_source_without_labels_is_refused(scans, elsewhere):
+    (scans / "patient1" / "gt.nii.gz").unlink()
+    with pytest.raises(Problem, match=r"patient1/label.nii.gz: is missing"):
+        load_study(scans, elsewhere)
+
+
+BAD = {
+    "channel": ({"source_channels": ["SWI"]}, "no channel 'SWI'; there is FLAIR, T2"),
+    "pairs": ({"source_channels": ["FLAIR", "T2"], "target_channels": ["FLAIR"]}, "pair each"),
+    "empty": ({"source_channels": [], "target_channels": []}, "pair each"),
+    "subject": ({"source_subjects": ["nobody"]}, "no subject 'nobody'; there is patient0"),
+    "grid": ({"plane": (50, 96)}, "multiples of 8"),
+    "spacing": ({"spacing_mm": (0, 2, 2)}, "positive lengths"),
+    "nobody left": ({"source_subjects": ["patient0", "patient1", "patient2"]}, "nobody is left"),
+}
+
+
+@pytest.mark.parametrize(("options", "said"), BAD.values(), ids=BAD)
+def test_what_is_not_there_is_named(scans, options, said):
+    with pytest.raises(Problem, match=said):
+        load_study(scans, scans, **{"source_subjects": ["patient0"], **options})
+
+
+def test_no_channel_in_common(scans, elsewhere):
+    for file in elsewhere.glob("*/FLAIR.nii.gz"):
+        file.unlink()
+    with pytest.raises(Problem, match="no channel in common"):
+        load_study(scans, elsewhere)
+
+
+def test_many_problems_are_counted(scans, elsewhere):
+    for file in scans.glob("*/gt.nii.gz"):
+        file.unlink()
+    with pytest.raises(Problem, match="and 2 more: cdseg-teach data check"):
+        load_study(scans, elsewhere)
+
+
+def test_a_constant_subject_has_no_foreground(scans):
+    file = scans / "patient0" / "FLAIR.nii.gz"
+    nib.save(nib.Nifti1Image(np.ones((20, 24, 16), np.float32), np.diag([2.0, 2, 2, 1])), file)
+    study = load_study(scans, scans, source_subjects=["patient0"], source_channels=["FLAIR"])
+    with pytest.raises(Problem, match="patient0: its volumes are constant"):
+        _ = study.source.train
+
+
+@pytest.mark.skipif("CDSEG_TEACH_DATA" not in os.environ, reason="CDSEG_TEACH_DATA is not set")
+@pytest.mark.parametrize("channel", ["FLAIR", "T2", "T1"])
+def test_two_real_patients(channel):
+    folder = Path(os.environ["CDSEG_TEACH_DATA"]) / "open_ms"
+    study = load_study(
+        folder, folder, source_channels=["FLAIR"], target_channels=[channel],
+        source_subjects=["patient19"], target_subjects=["patient07"],
+    )  # fmt: skip
+    checked = [(study.target.test, 1.3)]
+    if channel == "FLAIR":  # the source is the same for all three
+        checked.append((study.source.train, 49.8))
+    for (subject,), millilitres in checked:
+        brain = subject.image[0] != 0
+        assert subject.image.shape[0] == 1
+        assert 0.9e6 < brain.sum() * 16 < 2.2e6  # mm³ of a brain
+        assert np.isfinite(subject.image).all()
+        # Small lesions lose their rims to voxels of 16 mm³; they stay lesions.
+        assert 0.3 < subject.label.sum() * 0.016 / millilitres < 1.2
