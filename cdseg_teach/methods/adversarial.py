@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cdseg_teach.methods.learner import Learner
+from cdseg_teach.methods.learner import Learner, checked_taps
 from cdseg_teach.methods.normalisation import batch_statistics, running_statistics
 from cdseg_teach.methods.sampling import SliceBatches, seed_for
 from cdseg_teach.methods.schedules import Ramp, linear
@@ -101,7 +101,7 @@ class Adversarial(Learner):
         self.alpha = alpha
         self.players = players
         self.warm_up = warm_up
-        self.taps = self._checked_taps(taps)
+        self.taps = checked_taps(self.segmenter, taps)
         self.joint_batch = joint_batch
         self.source_statistics = _checked("source_statistics", source_statistics, _STATISTICS_S)
         self.target_statistics = _checked("target_statistics", target_statistics, _STATISTICS_T)
@@ -119,6 +119,9 @@ class Adversarial(Learner):
                 f"target subjects have {self.target.images.shape[1]} channels, source subjects"
                 f" {self.in_channels}; drop the channels that one of them lacks"
             )
+        sizes = [tuple(batches.images.shape[2:]) for batches in (self.source, self.target)]
+        if joint_batch and sizes[0] != sizes[1]:
+            raise Problem(f"slices of S {sizes[0]} and T {sizes[1]} make no joint batch; resample")
         with seeded_weights(seed_for("discriminator", self.seed)):
             discriminator = Discriminator(self._tap_channels(), discriminator_width)
         self.discriminator = self._copy(discriminator)
@@ -232,12 +235,6 @@ class Adversarial(Learner):
             "discriminator_accuracy": accuracy,
             "learning_rate": self.learning_rate,
         }
-
-    def _checked_taps(self, taps: Sequence[str] | None) -> tuple[str, ...]:
-        chosen = getattr(self.segmenter, "taps", None) if taps is None else taps
-        if not chosen or isinstance(chosen, str):
-            raise Problem(f"taps {taps!r} name no features; give names of the segmenter's modules")
-        return tuple(chosen)
 
     @torch.no_grad()
     def _tap_channels(self) -> list[int]:

@@ -128,7 +128,7 @@ class Learner(ABC):
         -------
         float32 [Z, D], where D is the sum of the taps' channels.
         """
-        taps = getattr(self.segmenter, "taps", ()) if taps is None else taps
+        taps = checked_taps(self.segmenter, taps)
         parts = [
             torch.cat([tap.mean(dim=(2, 3)) for tap in heard], dim=1)
             for _, heard in self._outputs(volume, taps)
@@ -277,6 +277,14 @@ def check_volume(volume: np.ndarray, channels: int) -> None:
         raise Problem(f"image with {volume.shape[0]} channels; this learner expects {channels}")
     if not np.isfinite(volume).all():
         raise Problem("image has values that are not finite (NaN or infinite); expected numbers")
+
+
+def checked_taps(segmenter: nn.Module, taps: Sequence[str] | None) -> tuple[str, ...]:
+    """The names given, or all that the segmenter offers as `segmenter.taps`."""
+    chosen = getattr(segmenter, "taps", None) if taps is None else taps
+    if not chosen or isinstance(chosen, str):
+        raise Problem(f"taps {taps!r} name no features; give names of the segmenter's modules")
+    return tuple(chosen)
 
 
 def _one_of(choice: str, **options: Any) -> Any:

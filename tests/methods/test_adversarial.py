@@ -221,6 +221,8 @@ def test_source_and_target_slices_may_differ_in_size(trained, study):
 
     mixed = SimpleNamespace(source=study.source, target=toy_study(size=24).target)
     assert np.isfinite(list(full(mixed, trained).step().values())).all()
+    with pytest.raises(Problem, match=r"32.*24.*joint"):
+        full(mixed, trained, joint_batch=True)
 
 
 def test_both_cohorts_need_the_same_channels(study, trained):
