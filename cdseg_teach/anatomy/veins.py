@@ -7,6 +7,7 @@ random, only numbers, calibres and courses follow sources.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -103,13 +104,13 @@ def _curves(
     headings = F.normalize(normal((number, 3), draws).to(device), dim=-1)
     wander = normal((steps, number, 3), draws).to(device)
     share = math.pi / 4 * diameters_mm.to(device) ** 2 * STEP_MM / grid.fine_voxel_mm3
-    canvas = torch.zeros_like(start).flatten(1)
+    visited = []
     for step in range(steps):
-        _deposit(canvas, positions / spacing, share, start.shape[1:])
-        pull = F.normalize(_look_up(towards, positions / spacing), dim=-1)
+        visited.append(positions / spacing)
+        pull = F.normalize(_look_up(towards, visited[-1]), dim=-1)
         headings = F.normalize(headings + 0.25 * wander[:, step] + 0.25 * pull, dim=-1)
         positions = positions + STEP_MM * headings
-    return canvas.view_as(start)
+    return _deposit(torch.cat(visited, dim=1), share.repeat(1, steps), start.shape[1:])
 
 
 def _starts(density: Tensor, number: int, draws: Sequence[torch.Generator]) -> Tensor:
@@ -132,18 +133,20 @@ def _look_up(field: Tensor, voxels: Tensor) -> Tensor:
     return field.expand(voxels.shape[0], -1, -1, -1, -1)[rows, :, z, y, x]
 
 
-def _deposit(canvas: Tensor, voxels: Tensor, share: Tensor, shape: torch.Size) -> None:
-    """Add `share` [N, K] trilinearly around positions [N, K, 3]; outside the lattice it is lost."""
+def _deposit(voxels: Tensor, share: Tensor, shape: torch.Size) -> Tensor:
+    """`share` [N, K] spread trilinearly around positions [N, K, 3]; outside the lattice it is lost.
+
+    Returns [N, *shape].
+    """
     corner = voxels.floor()
     rest = voxels - corner
-    size = torch.tensor(shape, device=canvas.device)
-    for dz in (0, 1):
-        for dy in (0, 1):
-            for dx in (0, 1):
-                shift = torch.tensor([dz, dy, dx], device=canvas.device)
-                at = (corner + shift).long()
-                weight = torch.where(shift.bool(), rest, 1 - rest).prod(-1) * (
-                    (at >= 0) & (at < size)
-                ).all(-1)
-                z, y, x = torch.minimum(at.clamp_min(0), size - 1).unbind(-1)
-                canvas.scatter_add_(1, (z * shape[1] + y) * shape[2] + x, weight * share)
+    size = torch.tensor(shape, device=voxels.device)
+    canvas = torch.zeros(len(voxels), math.prod(shape), device=voxels.device)
+    for shift in itertools.product((0, 1), repeat=3):
+        offset = torch.tensor(shift, device=voxels.device)
+        at = (corner + offset).long()
+        inside = ((at >= 0) & (at < size)).all(-1)
+        weight = torch.where(offset.bool(), rest, 1 - rest).prod(-1) * inside
+        z, y, x = torch.minimum(at.clamp_min(0), size - 1).unbind(-1)
+        canvas.scatter_add_(1, (z * shape[1] + y) * shape[2] + x, weight * share)
+    return canvas.view(-1, *shape)

@@ -113,9 +113,7 @@ def render(
         raise Problem(f"{len(seeds)} seeds for {maps.fractions.shape[0]} brains: give one each")
     draws = generators(seeds)
     tissue = _individual(tissue_values(maps.names, scanner.field_tesla), spread, draws)
-    ideal = torch.stack(
-        [_ideal(maps, tissue, s, scanner.field_tesla) for s in scanner.sequences], dim=1
-    )
+    ideal = _ideal(maps, tissue, scanner)
     white = maps.names.index("white")
     sigma = torch.stack([s.signal(tissue)[:, white] / s.snr for s in scanner.sequences], dim=1)
     biased = ideal * bias_field(maps.grid, scanner.bias, draws).to(ideal)
@@ -138,42 +136,42 @@ def _individual(
     )
 
 
-def _ideal(
-    maps: BrainMaps, tissue: TissueValues, sequence: PulseSequence, field_tesla: float
-) -> Tensor:
-    """One noiseless channel: [N, Z, Y, X] on the working grid."""
-    signal = sequence.signal(tissue).to(maps.fractions)
-    if isinstance(sequence, GradientEcho) and sequence.mask_power > 0:
-        fine = _susceptibility_weighted(maps, signal, tissue, sequence, field_tesla)
-    else:
-        fine = torch.einsum("nt,ntzyx->nzyx", signal, maps.fractions)
-    return slice_profile(fine, maps.grid, sequence.slice_mm)
+def _ideal(maps: BrainMaps, tissue: TissueValues, scanner: Scanner) -> Tensor:
+    """The noiseless channels: [N, C, Z, Y, X] on the working grid."""
+    signals = torch.stack([s.signal(tissue) for s in scanner.sequences], dim=1).to(maps.fractions)
+    fine = torch.einsum("nct,ntzyx->nczyx", signals, maps.fractions)
+    channels = []
+    for sequence, signal, magnitude in zip(
+        scanner.sequences, signals.unbind(1), fine.unbind(1), strict=True
+    ):
+        if isinstance(sequence, GradientEcho) and sequence.mask_power > 0:
+            blood = signal[:, maps.names.index("vein"), None, None, None] * maps["vein"]
+            magnitude = _susceptibility_weighted(
+                maps, magnitude, blood, tissue.chi, sequence, scanner.field_tesla
+            )
+        channels.append(slice_profile(magnitude, maps.grid, sequence.slice_mm))
+    return torch.stack(channels, dim=1)
 
 
 def _susceptibility_weighted(
     maps: BrainMaps,
-    signal: Tensor,
-    tissue: TissueValues,
+    magnitude: Tensor,
+    blood: Tensor,
+    chi: Tensor,
     sequence: GradientEcho,
     field_tesla: float,
 ) -> Tensor:
-    """Magnitude times phase mask on the lattice of anatomy: [N, Z, Y, X].
+    """Magnitude, `blood` the veins' part of it, times phase mask, on the lattice: [N, Z, Y, X].
 
     Resolved matter (iron, bleeding) gets the phase of its dipole field. Veins are thinner than a
     voxel: the mask acts on the share that they fill, with the phase inside a vein, as a scan on a
     finer grid that is averaged afterwards.
     """
-    vein = maps.names.index("vein")
-    chi = tissue.chi.to(maps.fractions).clone()
-    chi[:, vein] = 0
-    outside = maps.fractions.sum(1, keepdim=True)
-    chi_map = torch.einsum("nt,ntzyx->nzyx", chi, maps.fractions / outside.clamp_min(1e-6)) * (
-        outside[:, 0] > 0
-    )
+    resolved = chi.to(maps.fractions).clone()
+    resolved[:, maps.names.index("vein")] = 0
+    filled = maps.fractions.sum(1).clamp_min(1e-6)
+    chi_map = torch.einsum("nt,ntzyx->nzyx", resolved, maps.fractions) / filled
     phase = mr.local_phase(chi_map, field_tesla, sequence.te_ms, maps.grid.fine_spacing_mm)
-    inside_vein = torch.tensor(mr.vein_phase(field_tesla, sequence.te_ms, VENOUS_CHI_PPM))
-    blood = signal[:, vein, None, None, None] * maps.fractions[:, vein]
-    magnitude = torch.einsum("nt,ntzyx->nzyx", signal, maps.fractions) - blood
-    return magnitude * mr.phase_mask(phase, sequence.mask_power) + blood * mr.phase_mask(
-        inside_vein, sequence.mask_power
-    )
+    in_vein = torch.tensor(mr.vein_phase(field_tesla, sequence.te_ms, VENOUS_CHI_PPM))
+    power = sequence.mask_power
+    return (magnitude - blood) * mr.phase_mask(phase, power) + blood * mr.phase_mask(in_vein, power)
