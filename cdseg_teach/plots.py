@@ -67,8 +67,8 @@ def upright(plane: np.ndarray, affine: np.ndarray) -> np.ndarray:
 
 
 def grey(plane: np.ndarray, low: float = -2.5, high: float = 3.0) -> np.ndarray:
-    """Return a slice as uint8: values from `low` to `high` (the image's own, normalised unit) become black to white."""
-    return (np.clip((plane - low) / (high - low), 0, 1) * 255).astype(np.uint8)
+    """Return a slice as uint8: normalised values from `low` to `high` become black to white, and 0, the outside, black."""
+    return (np.clip((plane - low) / (high - low), 0, 1) * 255).astype(np.uint8) * (plane != 0)
 
 
 def outlined(

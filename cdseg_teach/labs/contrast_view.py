@@ -8,13 +8,14 @@ from typing import Any
 
 import ipywidgets as w
 import numpy as np
-import plotly.graph_objects as go
 from PIL import Image
 
 from ..plots import BLACK, BLUE, GREEN, RED, encoded
 from ..problems import Problem
 from . import contrast as model
-from .display import with_tooltip
+from .display import load_plotly, with_tooltip
+
+go = load_plotly()
 
 LINES = {"grey matter": (BLACK, "solid"), "white matter": (BLUE, "dash"), "CSF": (GREEN, "dot"), "lesion": (RED, "solid")}
 RANGES = {"TR": (1.0, 4.2), "TE": (0.0, 2.5), "TI": (1.5, 3.7)}  # powers of ten of a millisecond
@@ -118,7 +119,7 @@ class ContrastView:
             self.channel.value, self.dial.value = self.lab.channel, self.lab.shift
             values = self.lab.knobs
             for name, knob in self.knobs.items():
-                knob.disabled = name not in values
+                knob.layout.visibility = "visible" if name in values else "hidden"
                 if name in values:
                     knob.value = values[name]
         finally:
@@ -128,8 +129,8 @@ class ContrastView:
         for picture, pixels in zip(self.pictures, shown, strict=True):
             picture.value = encoded(np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BICUBIC)))
         self._draw_histograms(reference, plane)
-        text = message or ", ".join(f"{name} {value:g}" for name, value in self.lab.knobs.items())
-        self.status.value = f"<span role='status' aria-live='polite'>{html.escape(text)}</span>"
+        text = html.escape(message or repr(self.lab))
+        self.status.value = f"<span class='cdseg-note' role='status' aria-live='polite'>{text}</span>"
 
     def _draw_histograms(self, reference: np.ndarray, plane: np.ndarray) -> None:
         both = (self.lab.histograms(reference), self.lab.histograms(plane))
@@ -139,7 +140,7 @@ class ContrastView:
                     self.figure.data[2 * index + column].y = shares.get(name, np.zeros(0))
 
 
-def _histogram_figure() -> go.FigureWidget:
+def _histogram_figure() -> Any:
     """Return two panels that share an axis: the source's histograms, and this scanner's."""
     middles = (model.BINS[1:] + model.BINS[:-1]) / 2
     figure = go.FigureWidget().set_subplots(

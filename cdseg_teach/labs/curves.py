@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
-from plotly.subplots import make_subplots
-
 from ..experiments.recording import Frame, RecordedRun
 from ..plots import BLACK, BLUE, GREEN, PINK, RED
+from .display import load_plotly
+
+go = load_plotly()
 
 POINTS = 400  # per curve: more cannot be told apart, and redrawing them costs steps
 CURVES = ("loss_seg", "loss_adv", "discriminator_accuracy", "dsc_source", "dsc_target")
@@ -23,27 +23,23 @@ _STYLE = {
 }
 _TITLES = (
     f"<b style='color:{GREEN}'>━ L<sub>seg</sub></b>   <b style='color:{PINK}'>┅ L<sub>adv</sub></b>",
-    "",
+    f"<b>Features</b>   <b style='color:{BLUE}'>● S</b>   <b style='color:{RED}'>▲ T</b>",
     "<b>Discriminator: S or T?</b> accuracy, %",
     f"<b>DSC, %</b>   <b style='color:{BLUE}'>● on S</b>   <b style='color:{RED}'>▲ on T</b>",
 )
 
 
-def empty_figure() -> go.FigureWidget:
+def empty_figure() -> Any:
     """Return the figure with all its traces, to be filled by `fill`."""
-    layout: dict[str, Any] = {"rows": 3, "cols": 2, "column_widths": [0.6, 0.4], "shared_xaxes": True}
-    figure = go.FigureWidget(
-        make_subplots(
-            **layout,
-            specs=[[{}, {"rowspan": 3}], [{}, None], [{}, None]],
-            vertical_spacing=0.1,
-            horizontal_spacing=0.05,
-            subplot_titles=[
-                _TITLES[0],
-                f"<b>Features</b>   <b style='color:{BLUE}'>● S</b>   <b style='color:{RED}'>▲ T</b>",
-                *_TITLES[2:],
-            ],
-        )
+    figure = go.FigureWidget().set_subplots(
+        rows=3,
+        cols=2,
+        specs=[[{}, {"rowspan": 3}], [{}, None], [{}, None]],
+        column_widths=[0.6, 0.4],
+        shared_xaxes=True,
+        vertical_spacing=0.1,
+        horizontal_spacing=0.05,
+        subplot_titles=_TITLES,
     )
     for pinned in (True, False):
         for name in CURVES:
@@ -56,7 +52,7 @@ def empty_figure() -> go.FigureWidget:
     return figure
 
 
-def _curve(name: str, pinned: bool) -> go.Scatter:
+def _curve(name: str, pinned: bool) -> Any:
     _, colour, dash, symbol = _STYLE[name]
     line = {"color": colour, "width": 2 if pinned else 3, "dash": "dash" if pinned else dash}
     if symbol and not pinned:
@@ -64,7 +60,7 @@ def _curve(name: str, pinned: bool) -> go.Scatter:
     return go.Scatter(mode="lines", line=line, opacity=0.6 if pinned else 1, name=f"{name} pinned" if pinned else name)
 
 
-def _dress(figure: go.FigureWidget) -> None:
+def _dress(figure: Any) -> None:
     axis = {"gridcolor": "#e5e5e5", "zeroline": False, "showline": True, "linecolor": "#888", "fixedrange": True}
     figure.update_layout(
         template="none", height=480, margin={"l": 58, "r": 8, "t": 30, "b": 44}, showlegend=False, hovermode=False,
@@ -129,7 +125,7 @@ def thinned(history: Sequence[Any]) -> list[Any]:
     return list(history)[::-1][::stride][::-1]
 
 
-def fill(figure: go.FigureWidget, drawn: Drawn, pinned: bool = False) -> None:
+def fill(figure: Any, drawn: Drawn, pinned: bool = False) -> None:
     """Put a run's curves into the figure (call it inside one batch_update); without any, take them away."""
     for index, name in enumerate(CURVES):
         x, y = drawn.get(name, ((), ()))
@@ -137,13 +133,13 @@ def fill(figure: go.FigureWidget, drawn: Drawn, pinned: bool = False) -> None:
         trace.update(x=np.asarray(x, np.float32), y=np.asarray(y, np.float32))
 
 
-def fill_map(figure: go.FigureWidget, points: np.ndarray, domains: np.ndarray) -> None:
+def fill_map(figure: Any, points: np.ndarray, domains: np.ndarray) -> None:
     """Put the projected features [slices, 2] into the map, S as circles and T as triangles."""
     for domain, trace in enumerate(figure.data[2 * len(CURVES) :]):
         chosen = points[domains == domain].astype(np.float32)
         trace.update(x=chosen[:, 0], y=chosen[:, 1])
 
 
-def show_cursor(figure: go.FigureWidget, step: int | None) -> None:
+def show_cursor(figure: Any, step: int | None) -> None:
     """Put the vertical line at the step that is looked back at, if any."""
     figure.layout.shapes[2].update(x0=step or 0, x1=step or 0, visible=step is not None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets as w
@@ -50,7 +50,7 @@ class Predict(Shown):
         self.question, self.choices = question, [str(choice) for choice in choices]
         self.between, self.unit = between, unit
         self.guess: str | None = None
-        self.answer: str | None = None
+        self._told_of: list[Callable[[], None]] = []
 
     @property
     def locked(self) -> bool:
@@ -59,20 +59,14 @@ class Predict(Shown):
 
     def lock(self, guess: Any) -> None:
         """Make a guess, as a click does; the first one counts."""
-        if not self.locked and self.answer is None:
+        if not self.locked:
             self.guess = str(guess)
-            self._update()
+            for tell in self._told_of:
+                tell()
 
     def reveal(self, answer: Any, because: str = "") -> Revealed:
-        """Show the guess beside what happened, here and in the cell that calls this."""
-        self.answer = str(answer)
-        self._update()
-        return Revealed(self, because)
-
-    def told(self) -> str:
-        """Say what was guessed, and what happened once that is known."""
-        guessed = f"Your guess: {self._said(self.guess)}." if self.locked else "No guess was made."
-        return guessed if self.answer is None else f"{guessed} What happened: {self._said(self.answer)}."
+        """Show what happened beside the guess; it stays covered until there is one ("Run all" must not give it away)."""
+        return Revealed(self, str(answer), because)
 
     def __repr__(self) -> str:
         low, high = self.between
@@ -94,43 +88,57 @@ class Predict(Shown):
         controls = w.HBox([*([] if self.choices else [self._slider]), *self._buttons], layout=w.Layout(flex_flow="row wrap"))
         box = w.VBox([question, controls, self._told])
         box.add_class("cdseg-predict")
-        self._widget = box
+        self._told_of.append(self._update)
         self._update()
         return box
 
     def _clicked(self, button: w.Button) -> None:
         self.lock(button.description if self.choices else self._slider.value)
 
-    def _said(self, value: str | None) -> str:
-        return f"{value} {self.unit}".rstrip() if value is not None else "–"
+    def said(self, value: str) -> str:
+        """Return an answer with its unit."""
+        return f"{value} {self.unit}".rstrip()
 
     def _update(self) -> None:
-        if self._widget is None:
-            return
-        closed = self.locked or self.answer is not None
-        self._slider.disabled = closed
+        self._slider.disabled = self.locked
         for button in self._buttons:
-            button.disabled = closed
+            button.disabled = self.locked
             button.button_style = "info" if self.locked and button.description == self.guess else ""
-        text = self.told() if closed else "Choose: your guess is locked with the click."
+        text = f"Locked: {self.said(self.guess)}." if self.guess is not None else "Your guess is locked with the click."
         self._told.value = f"<span role='status' aria-live='polite'>{html.escape(text)}</span>"
 
 
 class Revealed(Shown):
-    """What `Predict.reveal` shows: the guess beside what happened."""
+    """What `Predict.reveal` shows: what happened beside the guess."""
 
-    def __init__(self, predict: Predict, because: str) -> None:
-        self.predict, self.because = predict, because
+    def __init__(self, predict: Predict, answer: str, because: str) -> None:
+        self.predict, self.answer, self.because = predict, answer, because
+
+    def told(self) -> str:
+        """Say what was guessed and what happened."""
+        guess = self.predict.guess
+        guessed = "No guess was made." if guess is None else f"Your guess: {self.predict.said(guess)}."
+        right = " ✓" if guess == self.answer else ""
+        return f"{guessed} What happened: {self.predict.said(self.answer)}.{right} {self.because}".strip()
 
     def __repr__(self) -> str:
         # A number may differ between machines, and the text of a cell is compared by nbval.
-        happened = self.predict.answer if self.predict.choices else "see the number above"
-        return f"What happened: {happened}"
+        return f"What happened: {self.answer if self.predict.choices else 'a number, shown in the widget'}"
 
     def build(self) -> w.Widget:
-        """Return the widget: the question, the guess and the answer."""
-        right = self.predict.locked and self.predict.guess == self.predict.answer and "✓ "
-        lines = [f"<b>{html.escape(self.predict.question)}</b>", f"{right or ''}{html.escape(self.predict.told())}"]
-        box = w.VBox([w.HTML(STYLE + "<br>".join([*lines, html.escape(self.because)]))])
+        """Return the widget: covered until a guess is locked or one asks for the answer."""
+        self._text = w.HTML()
+        self._ask = w.Button(description="Show it without a guess", layout=w.Layout(width="auto"))
+        self._ask.on_click(lambda _: self._uncover())
+        box = w.VBox([w.HTML(f"{STYLE}<b>{html.escape(self.predict.question)}</b>"), self._text, self._ask])
         box.add_class("cdseg-predict")
+        self._text.value = "Make your guess above: then it stands here beside what happened."
+        if self.predict.locked:
+            self._uncover()
+        else:
+            self.predict._told_of.append(self._uncover)
         return box
+
+    def _uncover(self) -> None:
+        self._ask.layout.display = "none"
+        self._text.value = f"<span role='status' aria-live='polite'>{html.escape(self.told())}</span>"

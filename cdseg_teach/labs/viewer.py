@@ -13,6 +13,7 @@ from ..problems import Problem
 from .display import Shown, with_tooltip
 
 LEGEND = (
+    "<style>.cdseg-viewer .widget-label, .cdseg-viewer select, .cdseg-viewer .widget-readout {font-size: 16px}</style>"
     f"<span style='font-size:15px'><b style='color:{plots.COLOUR['prediction']}'>━</b> prediction, full line&emsp;"
     "<b>┅</b> truth, dashed white</span>"
 )
@@ -78,4 +79,6 @@ class SliceViewer(Shown):
 
         for control in (z, channel, overlay):
             control.observe(show, "value")
-        return w.VBox([w.HBox([z, channel, overlay]), image, w.HTML(LEGEND)])
+        box = w.VBox([w.HBox([z, channel, overlay]), image, w.HTML(LEGEND)])
+        box.add_class("cdseg-viewer")
+        return box
