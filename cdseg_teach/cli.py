@@ -4,15 +4,25 @@ Each command is one function that takes the parsed arguments and returns the exi
 one that declares its options. Commands import what they need when they run: ``--help`` is quick.
 """
 
+from __future__ import annotations
+
 import argparse
+import functools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from cdseg_teach import __version__
-from cdseg_teach.problems import Problem
+from cdseg_teach.problems import Problem, RunFailed
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from cdseg_teach.experiments.jobs import Job, Studies
+
+Number = TypeVar("Number", int, float)
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 START = Path("notebooks") / "00_start_here.ipynb"
@@ -35,7 +45,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
     return 1 if any(finding.mend for finding in findings) else 0
 
 
-def _add_doctor(commands: "argparse._SubParsersAction[_Parser]") -> None:
+def _add_doctor(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = commands.add_parser("doctor", help="say what is installed, and mend what is missing")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(run=_doctor)
@@ -74,13 +84,175 @@ def _lab(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _add_lab(commands: "argparse._SubParsersAction[_Parser]") -> None:
+def _add_lab(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = commands.add_parser(
         "lab",
         help="open the notebooks in JupyterLab",
         epilog="Jupyter's own options are passed on: cdseg-teach lab --port 9999 --no-browser",
     )
     parser.set_defaults(run=_lab, passes_on=True)
+
+
+def _table(arguments: argparse.Namespace) -> int:
+    from cdseg_teach.experiments import summaries, table
+
+    def jobs(studies: Studies, seeds: list[int]) -> list[Job]:
+        return table.table_jobs(
+            studies,
+            _names(arguments.methods),
+            seeds,
+            alpha=_number("alpha", arguments.alpha, float),
+            steps=arguments.steps,
+            device=arguments.device,
+        )
+
+    _run(arguments, jobs, Path(arguments.out).with_name("methods.csv"), summaries.report)
+    return 0
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from cdseg_teach.experiments import summaries, table
+
+    def jobs(studies: Studies, seeds: list[int]) -> list[Job]:
+        alphas = [_number("alpha", text, float) for text in _names(arguments.alphas)]
+        return table.sweep_jobs(
+            studies, alphas, seeds, steps=arguments.steps, device=arguments.device
+        )
+
+    # A table in the same folder keeps its own methods.csv.
+    out = Path(arguments.out)
+    _run(arguments, jobs, out.with_name(f"{out.stem}_methods.csv"), summaries.sweep_report)
+    return 0
+
+
+def _run(
+    arguments: argparse.Namespace,
+    make_jobs: Callable[[Studies, list[int]], list[Job]],
+    methods: Path,
+    report: Callable[[DataFrame], str],
+) -> None:
+    """Check everything, run the jobs, write both files, print the summary."""
+    from cdseg_teach.experiments.jobs import estimate, executor_from, run_jobs
+    from cdseg_teach.experiments.table import Results, check_writable
+    from cdseg_teach.runtime import pick_device
+
+    out, studies = Path(arguments.out), _studies(arguments)
+    if out == methods:
+        raise Problem(f"{out}: is the name of a second file beside it; give --out another name")
+    seeds = [_number("seed", text, int) for text in _names(arguments.seeds)]
+    jobs = make_jobs(studies, seeds)
+    pick_device(arguments.device)
+    for file in (out, methods):
+        check_writable(file)
+    for note in studies(seed=seeds[0]).notes:
+        print(f"note: {note}", file=sys.stderr)
+    with executor_from(arguments.executor, len(jobs)) as executor:
+        print(estimate(jobs), file=sys.stderr)
+        results = Results.of(run_jobs(jobs, executor))
+    results.write(out, methods)
+    print(report(results.rows))
+    print(f"\nwritten: {out}, {methods}")
+
+
+def _studies(arguments: argparse.Namespace) -> Studies:
+    folders = arguments.source, arguments.target
+    if any(folders):
+        if not all(folders) or arguments.task:
+            raise Problem("own data: give --source FOLDER and --target FOLDER, and no --task")
+        from cdseg_teach.cohorts.load import load_study
+
+        return functools.partial(load_study, *folders)
+    return _task(arguments.task or "brain")
+
+
+def _task(name: str) -> Studies:
+    if name == "heart":
+        raise Problem("task 'heart' is not there yet; use brain")
+    if name != "brain":
+        raise Problem(f"task {name!r} is unknown; use brain")
+    from cdseg_teach.cohorts import brain_study
+
+    return brain_study
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _number(what: str, text: str, kind: Callable[[str], Number]) -> Number:
+    try:
+        return kind(text)
+    except ValueError:
+        raise Problem(f"{what} {text!r} is no {_KINDS[what]}; see --help") from None
+
+
+_KINDS = {"seed": "whole number", "alpha": "number"}
+
+
+def _add_table(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = commands.add_parser("table", help="train the methods side by side, write results.csv")
+    parser.add_argument(
+        "--methods",
+        default="source,source_without_shifted_channel,source_longer,adversarial,oracle",
+        metavar="M,...",
+    )
+    parser.add_argument("--alpha", default="1", metavar="X", help="of the adversarial row")
+    _add_run_options(parser, out="results.csv")
+    parser.set_defaults(run=_table)
+
+
+def _add_sweep(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = commands.add_parser(
+        "sweep", help="train adversarially at several alphas, write sweep.csv"
+    )
+    parser.add_argument("--alphas", default="0,0.1,0.3,1,3,10,30,100", metavar="A,...")
+    _add_run_options(parser, out="sweep.csv")
+    parser.set_defaults(run=_sweep)
+
+
+def _add_run_options(parser: argparse.ArgumentParser, out: str) -> None:
+    parser.add_argument("--task", metavar="brain", help="the simulated study (default: brain)")
+    parser.add_argument("--source", metavar="FOLDER", help="own data instead of --task")
+    parser.add_argument("--target", metavar="FOLDER", help="own data instead of --task")
+    parser.add_argument("--seeds", default="0,1,2,3,4", metavar="0,1,...")
+    parser.add_argument(
+        "--steps", type=int, metavar="N", help="of each method's training or adaptation"
+    )
+    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda")
+    parser.add_argument("--executor", default="local", metavar="local|dask://HOST:PORT")
+    parser.add_argument("--out", default=out, metavar=out)
+
+
+def _data_make(arguments: argparse.Namespace) -> int:
+    from cdseg_teach.experiments.export import write_study
+
+    write_study(_task(arguments.task)(seed=_number("seed", arguments.seed, int)), arguments.out)
+    print(f"written: {arguments.out}")
+    return 0
+
+
+def _data_check(arguments: argparse.Namespace) -> int:
+    from cdseg_teach.cohorts.checks import check_cohort
+
+    problems = check_cohort(arguments.folder)
+    for problem in problems:
+        print(f"cdseg-teach: {problem}", file=sys.stderr)
+    if not problems:
+        print(f"{arguments.folder}: nothing wrong")
+    return 2 if problems else 0
+
+
+def _add_data(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = commands.add_parser("data", help="write simulated cohorts, check your own")
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    make = actions.add_parser("make", help="write source and target of a task as NIfTI")
+    make.add_argument("--task", default="brain", metavar="brain")
+    make.add_argument("--seed", default="0", metavar="N")
+    make.add_argument("--out", required=True, metavar="FOLDER", help="new or empty")
+    make.set_defaults(run=_data_make)
+    check = actions.add_parser("check", help="say all that is wrong with a cohort")
+    check.add_argument("folder", metavar="FOLDER")
+    check.set_defaults(run=_data_check)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -94,6 +266,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.set_defaults(passes_on=False)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_doctor(commands)
+    _add_table(commands)
+    _add_sweep(commands)
+    _add_data(commands)
     _add_lab(commands)
     return parser
 
@@ -117,7 +292,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Problem as problem:
         print(f"cdseg-teach: {problem}", file=sys.stderr)
         return 2
-    except OSError as error:
+    except (OSError, RunFailed) as error:
         print(f"cdseg-teach: the run failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -4,7 +4,8 @@
 class Problem(ValueError):
     """A user's mistake or a broken input, told in one line: what, where, and how to mend it.
 
-    The command line prints the message on stderr and exits with 2; in a notebook it is the last line of the traceback.
+    The command line prints the message on stderr and exits with 2; in a notebook it is the last
+    line of the traceback.
 
     Examples
     --------
@@ -13,3 +14,7 @@ class Problem(ValueError):
         ...
     cdseg_teach.problems.Problem: sub-03/T2.nii.gz: 4 values are not finite; export the volume again
     """
+
+
+class RunFailed(RuntimeError):
+    """A run broke off for a reason that its user did not cause: one line, and exit 1."""

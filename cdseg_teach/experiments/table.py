@@ -1,0 +1,208 @@
+"""The table and the sweep over alpha: what is asked for, checked, run, and written."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from cdseg_teach.experiments.jobs import Job, Outcome, Studies, run_jobs
+from cdseg_teach.experiments.recipes import ALPHA, METHODS
+from cdseg_teach.problems import Problem
+
+COLUMNS = (
+    "task",
+    "direction",
+    "method",
+    "seed",
+    "alpha",
+    "domain",
+    "subject",
+    "structure",
+    "dsc",
+    "recall",
+    "precision",
+    "hd95_mm",
+    "assd_mm",
+    "seconds",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """`rows`: one a subject and structure (results.csv); `methods`: one a run (methods.csv)."""
+
+    rows: pd.DataFrame
+    methods: pd.DataFrame
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome]) -> Results:
+        """Put the outcomes of all runs together, in their order."""
+        rows = pd.concat([outcome.rows for outcome in outcomes], ignore_index=True)
+        return cls(rows[list(COLUMNS)], pd.DataFrame([outcome.facts for outcome in outcomes]))
+
+    def write(self, out: Path, methods: Path) -> None:
+        """Write both files, each whole or not at all."""
+        for table, file in ((self.rows, out), (self.methods, methods)):
+            with tempfile.NamedTemporaryFile(
+                "w", dir=file.parent, prefix=file.name, suffix=".part", delete=False
+            ) as part:
+                table.to_csv(part, index=False)
+            os.chmod(part.name, 0o644)  # a temporary file is its owner's only
+            os.replace(part.name, file)
+
+
+def table_jobs(
+    studies: Studies,
+    methods: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    alpha: float = ALPHA,
+    steps: int | None = None,
+    device: str = "auto",
+) -> list[Job]:
+    """The jobs of a table: each method on the study of each seed.
+
+    Raises
+    ------
+    Problem
+        For an unknown method, an alpha or a number of steps that is none, or a list with nothing
+        in it or something twice.
+    """
+    for method in methods:
+        if method not in METHODS:
+            raise Problem(f"method {method!r} is unknown; use {', '.join(METHODS)}")
+    _check_list("methods", methods)
+    return _jobs(studies, methods, seeds, [alpha], steps, device)
+
+
+def sweep_jobs(
+    studies: Studies,
+    alphas: Sequence[float],
+    seeds: Sequence[int],
+    *,
+    steps: int | None = None,
+    device: str = "auto",
+) -> list[Job]:
+    """The jobs of a sweep: adversarial learning at each alpha, on the study of each seed.
+
+    Raises
+    ------
+    Problem
+        As in `table_jobs`.
+    """
+    _check_list("alphas", alphas)
+    return _jobs(studies, ["adversarial"], seeds, alphas, steps, device)
+
+
+def table(
+    studies: Studies,
+    methods: Sequence[str] = tuple(METHODS),
+    seeds: Sequence[int] = (0,),
+    *,
+    alpha: float = ALPHA,
+    steps: int | None = None,
+    device: str = "auto",
+    executor: Executor | None = None,
+    progress: bool = True,
+) -> Results:
+    """Train each method on the study of each seed, and evaluate it on the test subjects.
+
+    Parameters
+    ----------
+    studies
+        `brain_study`, or another function that makes a study of `seed=`.
+    methods
+        Names in `recipes.METHODS`.
+    seeds
+        Each is one set of subjects, initial weights and batches.
+    alpha
+        Of the adversarial row.
+    steps
+        Of the training or adaptation of each method; None takes the recipes'.
+    device
+        `"auto"`, `"cpu"`, `"cuda"`.
+    executor
+        Any `concurrent.futures.Executor`; None runs here, one job after another.
+    progress
+        Whether to show a bar.
+    """
+    jobs = table_jobs(studies, methods, seeds, alpha=alpha, steps=steps, device=device)
+    return Results.of(run_jobs(jobs, executor, progress=progress))
+
+
+def sweep(
+    studies: Studies,
+    alphas: Sequence[float],
+    seeds: Sequence[int] = (0,),
+    *,
+    steps: int | None = None,
+    device: str = "auto",
+    executor: Executor | None = None,
+    progress: bool = True,
+) -> Results:
+    """Train adversarially at each alpha; everything else as in `table`."""
+    jobs = sweep_jobs(studies, alphas, seeds, steps=steps, device=device)
+    return Results.of(run_jobs(jobs, executor, progress=progress))
+
+
+def check_writable(file: Path) -> None:
+    """Find out before hours of training whether a file can be written.
+
+    Raises
+    ------
+    Problem
+        When its folder is missing or cannot be written, or the file is a folder.
+    """
+    if file.is_dir():
+        raise Problem(f"{file}: is a folder; name a file in it")
+    try:
+        with tempfile.TemporaryFile(dir=file.parent):
+            pass
+    except OSError as error:
+        raise Problem(
+            f"{file}: cannot be written ({error.strerror}); name a file in a folder that can"
+        ) from error
+
+
+def _jobs(
+    studies: Studies,
+    methods: Sequence[str],
+    seeds: Sequence[int],
+    alphas: Sequence[float],
+    steps: int | None,
+    device: str,
+) -> list[Job]:
+    _check_list("seeds", seeds)
+    for seed in seeds:
+        if seed < 0:
+            raise Problem(f"seed {seed} is negative; use whole numbers from 0 up")
+    for alpha in alphas:
+        if not (math.isfinite(alpha) and alpha >= 0):
+            raise Problem(f"alpha {alpha} is not a weight; use finite numbers from 0 up")
+    if steps is not None and steps < 1:
+        raise Problem(f"{steps} steps train nothing; use 1 or more")
+    # Views are made here so that a missing channel is found before any training.
+    study = studies(seed=seeds[0])
+    for method in methods:
+        METHODS[method].view(study)
+    return [
+        Job(studies, method, seed, alpha, steps, device)
+        for seed in seeds
+        for method in methods
+        for alpha in alphas
+    ]
+
+
+def _check_list(what: str, values: Sequence[object]) -> None:
+    if not values:
+        raise Problem(f"no {what} are given; name at least one")
+    twice = [value for i, value in enumerate(values) if value in values[:i]]
+    if twice:
+        raise Problem(f"{what}: {twice[0]} is given twice; name each once")
