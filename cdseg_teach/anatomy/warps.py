@@ -158,7 +158,8 @@ def _affine_matrices(
         angles[:, 1],
         -angles[:, 0],
     )
-    rotation = torch.matrix_exp(generator - generator.transpose(1, 2))
+    # One by one: in a batch, matrix_exp rounds each matrix according to the others.
+    rotation = torch.stack([torch.matrix_exp(g - g.T) for g in generator])
     in_mm = rotation * scales[:, None, :]
     in_units = in_mm * extent_mm[None, None, :] / extent_mm[None, :, None]
     return torch.cat([in_units, shifts[:, :, None]], dim=2)
