@@ -84,6 +84,7 @@ def test_the_slider_reaches_the_next_step(view: AlphaView) -> None:
     view.play.click()
     view.alpha.value = 30.0
     tick(view)
+    view.pause.click()
     assert view.lab.player.history[0]["alpha_asked"] == 30.0
     assert "<b>30</b>" in view.numbers.value
 
@@ -236,6 +237,6 @@ def test_without_a_kernel_the_picture_is_what_is_seen(lab: AlphaLab) -> None:
     data, metadata = lab._repr_mimebundle_()
     output = nbformat.v4.new_output("execute_result", data, metadata=metadata, execution_count=1)
     cell = nbformat.v4.new_code_cell("lab", outputs=[output], execution_count=1)
-    page, _ = nbconvert.HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
+    page, _ = nbconvert.HTMLExporter(template_name="classic").from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
     assert "<img" in page
     assert metadata["image/png"]["alt"] in page
