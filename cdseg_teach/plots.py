@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from PIL import Image
 
 if TYPE_CHECKING:
@@ -249,4 +250,82 @@ def table(frame: pd.DataFrame, title: str = "") -> Picture:
         cell.set_text_props(weight="bold" if row == 0 else "normal", ha="left" if column == 0 else "center")
     lines = [", ".join(row) for row in rows]
     figure.alt = f"Table {title}: {', '.join(map(str, frame.columns))}. {'; '.join(lines)}."
+    return figure
+
+
+# Light and dark differ as well as the hue, so that a print in grey still tells the three apart.
+ERRORS = {"hit": BLUE, "false alarm": ORANGE, "missed": YELLOW}
+
+
+def errors(
+    prediction: np.ndarray, truth: np.ndarray, plane: np.ndarray | None = None
+) -> np.ndarray:
+    """Colour what a prediction got right and wrong: uint8 [Y, X, 3].
+
+    Parameters
+    ----------
+    prediction, truth
+        Boolean or class indices [Y, X]; above 0 is foreground.
+    plane
+        uint8 [Y, X], what lies beneath; black without it.
+    """
+    beneath = np.zeros(truth.shape, np.uint8) if plane is None else plane
+    picture = np.repeat(beneath[..., None], 3, axis=2)
+    predicted, there = prediction > 0, truth > 0
+    masks = (predicted & there, predicted & ~there, there & ~predicted)
+    for mask, colour in zip(masks, ERRORS.values(), strict=True):
+        picture[mask] = _rgb(colour)
+    return picture
+
+
+def slice_of(
+    subject: Any, z: int, channel: int = 0, prediction: np.ndarray | None = None
+) -> np.ndarray:
+    """One slice as radiologists hang it: grey [Y, X], or with the errors of a prediction [Y, X, 3].
+
+    Parameters
+    ----------
+    subject
+        A `Subject`, with a label where a prediction is given.
+    z, channel
+        What is shown.
+    prediction
+        Class indices [Z, Y, X].
+    """
+    plane = grey(upright(subject.image[channel, z], subject.affine))
+    if prediction is None:
+        return plane
+    predicted, truth = (upright(v[z], subject.affine) for v in (prediction, subject.label))
+    return errors(predicted, truth, plane)
+
+
+def gallery(
+    pictures: Mapping[str, np.ndarray], alt: str, columns: int = 5, legend: bool = False
+) -> Picture:
+    """Show pictures with their titles, row by row.
+
+    Parameters
+    ----------
+    pictures
+        Title -> uint8 [Y, X] or [Y, X, 3].
+    alt
+        What a person who cannot see them has to know.
+    columns
+        Pictures in a row.
+    legend
+        Whether to say what the colours of `errors` mean.
+    """
+    rows = -(-len(pictures) // columns)
+    lines = 1 + max(title.count("\n") for title in pictures)
+    figure = Picture(10, rows * (10 / columns + 0.28 * lines) + 0.5 * legend, alt)
+    for axes in (places := figure.subplots(rows, columns, squeeze=False).ravel()):
+        axes.set_axis_off()
+    for axes, (title, picture) in zip(places, pictures.items(), strict=False):
+        axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axes.set_title(title, fontsize=INK)
+    if legend:
+        patches = [Patch(facecolor=c, edgecolor=BLACK, label=name) for name, c in ERRORS.items()]
+        figure.legend(
+            handles=patches, loc="outside lower center", ncols=3, fontsize=INK, frameon=False
+        )
     return figure
