@@ -32,7 +32,7 @@ class VeinStatistics:
     medullary : number in a slab 96 mm high; 14 to 36 are seen in a hemisphere at 3 T (Chen et al.
         2016, Acta Anat Sin 47:796).
     medullary_mm : diameters in mm, uniform; 0.2 to 0.3 mm on 3 T SWI (Chen 2016).
-    cortical : number in that slab; assumed, so that the drawn veins fill 0.6 % of the brain, the
+    cortical : number in that slab; assumed, so that the drawn veins fill 0.5 % of the brain, the
         part of the venous blood volume (2 to 3 %, recalled) that vessels large enough to be drawn
         carry.
     cortical_mm : mean and standard deviation of the diameter in mm; 0.84 and 0.33 over the veins of

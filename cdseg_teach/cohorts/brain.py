@@ -17,7 +17,7 @@ from .normalise import normalise
 from .study import Cohort, Split, Study, Subject
 
 SIZES = {"train": 16, "validation": 4, "test": 8}
-PHYSICS = 1  # raise it with any change of anatomy or scanners that changes a voxel, so that cached images are rendered anew
+PHYSICS = 1  # raise it with any change of anatomy or scanners that changes a voxel
 
 
 def brain_study(
@@ -29,23 +29,24 @@ def brain_study(
     sizes: dict[str, int] | None = None,
     grid: Grid | None = None,
 ) -> Study:
-    """Two cohorts of trauma patients: the source on one scanner with labels, the target on another without.
+    """Two cohorts of trauma patients: source with labels, target on another scanner without.
 
-    Subjects are new for every seed and never shared between cohorts or splits. Images are rendered when a split is first
-    asked for, and kept on disk.
+    Subjects are new for every seed and never shared between cohorts or splits. Images are rendered
+    when a split is first asked for, and kept on disk.
 
     Parameters
     ----------
-    seed : of subjects and rendering, at least 0. Seeds 100 to 104 are for development: defaults were fixed on them.
-    shift : position of the dial between the two scanners, 0 to 2; 0 leaves no shift but that of the subjects, 1 is the
-        lecture's.
+    seed : of subjects and rendering, at least 0. Seeds 100 to 104 are for development: defaults
+        were fixed on them.
+    shift : position of the dial between the two scanners, 0 to 1; 0 leaves no shift but that of
+        the subjects, 1 is the lecture's.
     source, target : the scanners at 0 and at 1 of the dial.
     sizes : subjects a split, in each cohort; 16 to train, 4 to validate, 8 to test.
     grid : the working grid.
 
     Raises
     ------
-    Problem : for a negative seed, a shift outside 0..2, or a split without subjects.
+    Problem : for a negative seed, a shift outside 0..1, or a split without subjects.
     """
     if seed < 0 or seed != int(seed):
         raise Problem(f"seed {seed}: give a whole number of at least 0")
@@ -94,7 +95,7 @@ def _split(role: str, split: str, scanner: Scanner, seed: int, count: int, grid:
 
 
 def _render(names: tuple[str, ...], scanner: Scanner, seed: int, grid: Grid) -> Iterator[Subject]:
-    """Subjects one after the other: their anatomy from one seed, what the scanner adds from another."""
+    """Subjects one by one: their anatomy from one seed, what the scanner adds from another."""
     for name in names:
         maps = brain_subjects([subject_seed(seed, name, "anatomy")], grid)
         image = render(maps, scanner, [subject_seed(seed, name, "scan")])[0].numpy()

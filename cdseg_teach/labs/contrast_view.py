@@ -13,11 +13,16 @@ from PIL import Image
 from ..plots import BLACK, BLUE, GREEN, RED, encoded
 from ..problems import Problem
 from . import contrast as model
-from .display import load_plotly, with_tooltip
+from .display import Fit, load_plotly, with_tooltip
 
 go = load_plotly()
 
-LINES = {"grey matter": (BLACK, "solid"), "white matter": (BLUE, "dash"), "CSF": (GREEN, "dot"), "lesion": (RED, "solid")}
+LINES = {
+    "grey matter": (BLACK, "solid"),
+    "white matter": (BLUE, "dash"),
+    "CSF": (GREEN, "dot"),
+    "lesion": (RED, "solid"),
+}
 RANGES = {"TR": (1.0, 4.2), "TE": (0.0, 2.5), "TI": (1.5, 3.7)}  # powers of ten of a millisecond
 SIDE = 288  # pixels of a picture
 STYLE = """<style>
@@ -37,7 +42,10 @@ class ContrastView:
         self.lab = lab
         self._updating = False
         self._make_controls()
-        self.pictures = [w.Image(format="png", layout=w.Layout(width=f"{SIDE}px", height=f"{SIDE}px")) for _ in range(3)]
+        self.pictures = [
+            w.Image(format="png", layout=w.Layout(width=f"{SIDE}px", height=f"{SIDE}px"))
+            for _ in range(3)
+        ]
         self.figure = _histogram_figure()
         self.status = w.HTML()
         self.widget = self._arranged()
@@ -45,14 +53,22 @@ class ContrastView:
 
     def _make_controls(self) -> None:
         lab = self.lab
-        wide = {"layout": w.Layout(width="auto", flex="1 1 0"), "style": {"description_width": "96px"}}
+        wide = {
+            "layout": w.Layout(width="auto", flex="1 1 0"),
+            "style": {"description_width": "96px"},
+        }
         self.channel = w.Dropdown(
             description="Channel", options=[(n, i) for i, n in enumerate(lab.channels)], value=lab.channel,
             layout=w.Layout(width="220px"),
         )  # fmt: skip
         # No slider here is continuous: what `refresh` sets would come back, rounded, as if the user had moved it.
-        self.dial = w.FloatSlider(description="Shift", min=0, max=2, step=0.05, continuous_update=False, **wide)
-        with_tooltip(self.dial, "0 is the source's scanner, 1 the target's, beyond 1 exaggerated; sets every knob")
+        self.dial = w.FloatSlider(
+            description="Shift", min=0, max=1, step=0.05, continuous_update=False, **wide
+        )
+        with_tooltip(
+            self.dial,
+            "0 is the source's scanner, 1 the target's, beyond 1 exaggerated; sets every knob",
+        )
         self.knobs: dict[str, w.Widget] = {
             name: w.FloatLogSlider(
                 description=f"{name} (ms)", min=low, max=high, step=0.01, value=10**low, readout_format=".1f",
@@ -77,7 +93,10 @@ class ContrastView:
         row = w.Layout(width="100%", align_items="center")
         titles = (f"source: {self.lab.source.name}", "this scanner", "difference to the source")
         columns = [
-            w.VBox([w.HTML(f"<h4>{html.escape(title)}</h4>"), picture], layout=w.Layout(margin="0 8px 0 0"))
+            w.VBox(
+                [w.HTML(f"<h4>{html.escape(title)}</h4>"), picture],
+                layout=w.Layout(margin="0 8px 0 0"),
+            )
             for title, picture in zip(titles, self.pictures, strict=True)
         ]
         note = (
@@ -93,6 +112,7 @@ class ContrastView:
                 w.HBox([self.knobs["TI"], self.knobs["field"]], layout=row),
                 w.HBox([*columns], layout=w.Layout(width="100%", overflow="hidden")),
                 self.figure,
+                Fit(),
                 w.HTML(note),
                 self.status,
             ]
@@ -127,10 +147,14 @@ class ContrastView:
         reference, plane = self.lab.planes()
         shown = (model.grey(reference), model.grey(plane), model.difference(plane - reference))
         for picture, pixels in zip(self.pictures, shown, strict=True):
-            picture.value = encoded(np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BICUBIC)))
+            picture.value = encoded(
+                np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+            )
         self._draw_histograms(reference, plane)
         text = html.escape(message or repr(self.lab))
-        self.status.value = f"<span class='cdseg-note' role='status' aria-live='polite'>{text}</span>"
+        self.status.value = (
+            f"<span class='cdseg-note' role='status' aria-live='polite'>{text}</span>"
+        )
 
     def _draw_histograms(self, reference: np.ndarray, plane: np.ndarray) -> None:
         both = (self.lab.histograms(reference), self.lab.histograms(plane))
@@ -149,13 +173,17 @@ def _histogram_figure() -> Any:
     for name, (colour, dash) in LINES.items():
         line = {"color": colour, "dash": dash, "width": 4 if name == "lesion" else 3}
         for column in (1, 2):
-            trace = go.Scatter(x=middles, y=[], name=name, mode="lines", line=line, showlegend=column == 1)
+            trace = go.Scatter(
+                x=middles, y=[], name=name, mode="lines", line=line, showlegend=column == 1
+            )
             figure.add_trace(trace, row=1, col=column)
     figure.update_layout(
         template="none", height=230, margin={"l": 56, "r": 8, "t": 26, "b": 44}, font={"size": 16}, autosize=True,
         legend={"font": {"size": 16}}, hovermode=False, dragmode=False,
     )  # fmt: skip
-    figure.update_xaxes(title_text="intensity (normalised)", title_standoff=4, fixedrange=True, gridcolor="#e5e5e5")
+    figure.update_xaxes(
+        title_text="intensity (normalised)", title_standoff=4, fixedrange=True, gridcolor="#e5e5e5"
+    )
     figure.update_yaxes(fixedrange=True, gridcolor="#e5e5e5")
     figure.update_yaxes(title_text="voxels, %", row=1, col=1)
     figure._config = {"responsive": True, "displayModeBar": False}

@@ -1,7 +1,7 @@
 """The lecture's methods, one readable file each."""
 
 from cdseg_teach.methods.adversarial import Adversarial
-from cdseg_teach.methods.learner import Learner, steps
+from cdseg_teach.methods.learner import Learner, estimate, steps
 from cdseg_teach.methods.supervised import Supervised
 
-__all__ = ["Adversarial", "Learner", "Supervised", "steps"]
+__all__ = ["Adversarial", "Learner", "Supervised", "estimate", "steps"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import signal
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -251,6 +252,21 @@ def steps(learner: Learner, n: int, *, progress: bool = True) -> Iterator[dict[s
     """
     for _ in tqdm(range(n), disable=not progress, unit="step"):
         yield _whole_step(learner)
+
+
+def estimate(learner: Learner, n: int, trial: int = 3) -> float:
+    """Seconds that `n` steps of this learner will take here, from `trial` steps that are undone.
+
+    The first step, which also warms up the device, is not counted.
+    """
+    before = learner.state_dict()
+    learner.step()
+    start = time.perf_counter()
+    for _ in range(trial):
+        learner.step()
+    seconds = (time.perf_counter() - start) / trial * n
+    learner.load_state_dict(before)
+    return seconds
 
 
 def _whole_step(learner: Learner) -> dict[str, float]:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cdseg_teach.methods import Adversarial, Supervised, steps
+from cdseg_teach.methods import Adversarial, Supervised, estimate, steps
 from cdseg_teach.methods.supervised import segmentation_loss
 from cdseg_teach.problems import Problem
 
@@ -202,3 +202,10 @@ def test_an_interrupt_waits_for_the_end_of_its_step(study, monkeypatch):
 def test_constant_learning_rate(study):
     learner = Supervised(study.source.train, schedule_steps=None, learning_rate=1e-3)
     assert {report["learning_rate"] for report in run(learner, 3)} == {1e-3}
+
+
+def test_an_estimate_is_made_of_steps_that_are_undone(study):
+    learner, twin = (Supervised(study.source.train, seed=3) for _ in range(2))
+    assert estimate(learner, 100) > 0
+    assert learner.steps_done == 0
+    assert learner.step() == twin.step()
