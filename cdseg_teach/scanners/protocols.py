@@ -5,12 +5,12 @@ channel, data set 2 on a Siemens Verio with susceptibility-weighted imaging (SWI
 3 T. The times of their protocols are not published in what we could read, so each sequence here is
 a published protocol of that scanner, or of a Siemens 3 T scanner, named beside it.
 
-SNR on the working grid: chosen as 50, of the order of what Stehling et al. 2008 (Acad Radiol 15:895,
-table 2) measured at 3 T in their own voxel (brain 1833, background 36); 1.3 times that with the
-Verio's 32 channels (mean gain recalled from Wiggins et al. 2006, MRM 56:216). All slices here are
-at most as thick as the working grid's and are averaged up to it, so thickness is no part of the
-shift. Bias: BrainWeb's non-uniformity of 20 % (factors 0.9 to 1.1, four standard deviations)
-and 40 %, since more coil elements mean a brighter rim.
+SNR on the working grid: chosen as 50, of the order of what Stehling et al. 2008 (Acad Radiol
+15:895, table 2) measured at 3 T in their own voxel (brain 1833, background 36); 1.3 times that with
+the Verio's 32 channels (mean gain recalled from Wiggins et al. 2006, MRM 56:216). All slices here
+are at most as thick as the working grid's and are averaged up to it, so thickness is no part of the
+shift. Bias: BrainWeb's non-uniformity of 20 % (factors 0.9 to 1.1, four standard deviations) and 40
+%, since more coil elements mean a brighter rim.
 """
 
 from .scanner import Scanner
