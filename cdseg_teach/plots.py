@@ -1,7 +1,7 @@
 """Pictures that stand still: matplotlib figures of their own, large type, readable without colour.
 
-No function touches pyplot's global state, so they may be called from widget callbacks. Figures carry their alternative text in
-`figure.alt`; `png` returns both.
+No function touches pyplot's global state, so they may be called from widget callbacks. Figures
+carry their alternative text in `figure.alt`; `png` returns both.
 """
 
 from __future__ import annotations
@@ -20,13 +20,28 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-# Okabe and Ito 2008, "Color universal design": told apart with every common kind of colour blindness.
+# Okabe and Ito 2008, "Color universal design": told apart with every common kind of colour
+# blindness.
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
-    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
-)  # fmt: skip
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#F0E442",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+)
 COLOUR = {"source": BLUE, "target": RED, "prediction": ORANGE, "truth": "#FFFFFF"}
 MARKER = {"source": "o", "target": "^"}
-SERIES = tuple(zip((BLUE, RED, GREEN, BLACK, PINK, SKY), "o^sDvP", ("-", "--", "-.", ":", "-", "--"), strict=True))
+SERIES = tuple(
+    zip(
+        (BLUE, RED, GREEN, BLACK, PINK, SKY),
+        "o^sDvP",
+        ("-", "--", "-.", ":", "-", "--"),
+        strict=True,
+    )
+)
 INK = 14  # points on a figure 10 inches wide
 
 
@@ -40,7 +55,9 @@ class Picture(Figure):
         FigureCanvasAgg(self)
         self.alt = alt
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _repr_mimebundle_(
+        self, include: Any = None, exclude: Any = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         data, alt = png(self)
         return {"image/png": data, "text/plain": alt}, {"image/png": {"alt": alt}}
 
@@ -53,7 +70,8 @@ def png(figure: Picture, dpi: int = 100) -> tuple[bytes, str]:
 
 
 def upright(plane: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Turn a slice [Y, X] as radiologists hang it: front of the patient up, the patient's right on the left of the picture.
+    """Turn a slice [Y, X] as radiologists hang it: front of the patient up, the patient's right on
+    the left of the picture.
 
     Parameters
     ----------
@@ -68,14 +86,18 @@ def upright(plane: np.ndarray, affine: np.ndarray) -> np.ndarray:
 
 
 def grey(plane: np.ndarray, low: float = -2.5, high: float = 3.0) -> np.ndarray:
-    """Return a slice as uint8: normalised values from `low` to `high` become black to white, and 0, the outside, black."""
+    """Return a slice as uint8: `low` black, `high` white, and 0, the outside, black."""
     return (np.clip((plane - low) / (high - low), 0, 1) * 255).astype(np.uint8) * (plane != 0)
 
 
 def outlined(
-    plane: np.ndarray, prediction: np.ndarray | None = None, truth: np.ndarray | None = None, scale: int = 4
+    plane: np.ndarray,
+    prediction: np.ndarray | None = None,
+    truth: np.ndarray | None = None,
+    scale: int = 4,
 ) -> np.ndarray:
-    """Enlarge a grey slice and draw outlines: prediction a full orange line, truth a dashed white one.
+    """Enlarge a grey slice and draw outlines: prediction a full orange line, truth a dashed white
+    one.
 
     Parameters
     ----------
@@ -99,7 +121,9 @@ def outlined(
             continue
         edge = _edge(np.kron(mask, np.ones((scale, scale), mask.dtype)))
         if name == "truth":
-            picture[_thick(edge)] = 0  # a dark rim, so that white stands out from bright lesions, too
+            picture[_thick(edge)] = (
+                0  # a dark rim, so that white stands out from bright lesions, too
+            )
             edge = edge & ((row + column) // (2 * scale) % 3 < 2)
         picture[_thick(edge) if name == "prediction" else edge] = _rgb(COLOUR[name])
     return picture
@@ -149,9 +173,17 @@ def contact_sheet(subject: Any, channels: Sequence[str], z: int | None = None) -
     z = subject.image.shape[1] // 2 if z is None and subject.label is None else z
     z = int(np.argmax((subject.label > 0).sum(axis=(1, 2)))) if z is None else z
     figure = Picture(2.6 * len(channels), 3.1)
-    for index, (name, axes) in enumerate(zip(channels, np.atleast_1d(figure.subplots(1, len(channels))), strict=True)):
+    for index, (name, axes) in enumerate(
+        zip(channels, np.atleast_1d(figure.subplots(1, len(channels))), strict=True)
+    ):
         plane = grey(upright(subject.image[index, z], subject.affine))
-        axes.imshow(plane, cmap="gray", vmin=0, vmax=255, aspect=subject.spacing_mm[1] / subject.spacing_mm[2])
+        axes.imshow(
+            plane,
+            cmap="gray",
+            vmin=0,
+            vmax=255,
+            aspect=subject.spacing_mm[1] / subject.spacing_mm[2],
+        )
         axes.set_title(name, fontsize=INK + 2)
         axes.set_axis_off()
     figure.alt = f"Slice {z} of subject {subject.name}: channels {', '.join(channels)}."
@@ -159,9 +191,14 @@ def contact_sheet(subject: Any, channels: Sequence[str], z: int | None = None) -
 
 
 def overlay(
-    subject: Any, prediction: np.ndarray | None = None, channel: int = 0, z: int | None = None, title: str = ""
+    subject: Any,
+    prediction: np.ndarray | None = None,
+    channel: int = 0,
+    z: int | None = None,
+    title: str = "",
 ) -> Picture:
-    """Show one slice with the outlines of the prediction (full, orange) and the truth (dashed, white).
+    """Show one slice with the outlines of the prediction (full, orange) and the truth (dashed,
+    white).
 
     Parameters
     ----------
@@ -173,29 +210,57 @@ def overlay(
         What is shown; without z the slice with the largest structure, or the middle one.
     """
     if z is None:
-        z = int(np.argmax((subject.label > 0).sum(axis=(1, 2)))) if subject.label is not None else len(subject.image[0]) // 2
-    planes = [None if v is None else upright(v[z], subject.affine) for v in (prediction, subject.label)]
+        z = (
+            int(np.argmax((subject.label > 0).sum(axis=(1, 2))))
+            if subject.label is not None
+            else len(subject.image[0]) // 2
+        )
+    planes = [
+        None if v is None else upright(v[z], subject.affine) for v in (prediction, subject.label)
+    ]
     picture = outlined(grey(upright(subject.image[channel, z], subject.affine)), *planes)
     figure = Picture(5, 5.4)
     axes = figure.subplots()
     axes.imshow(picture, aspect=subject.spacing_mm[1] / subject.spacing_mm[2])
     axes.set_axis_off()
     axes.set_title(title or f"{subject.name}, slice {z}", fontsize=INK)
-    figure.alt = f"Slice {z} of subject {subject.name}, outlines of prediction (full) and truth (dashed)."
+    figure.alt = (
+        f"Slice {z} of subject {subject.name}, outlines of prediction (full) and truth (dashed)."
+    )
     return figure
 
 
 def ribbon(
-    axes: Axes, x: Sequence[float], runs: np.ndarray, label: str, which: int = 0, markers: bool = True
+    axes: Axes,
+    x: Sequence[float],
+    runs: np.ndarray,
+    label: str,
+    which: int = 0,
+    markers: bool = True,
 ) -> None:
-    """Draw the mean of several runs [runs, points] over x, and their range as a ribbon; `which` picks colour and marker."""
+    """Draw the mean of several runs [runs, points] over x, their range as a ribbon.
+
+    `which` picks colour, marker and line.
+    """
     colour, marker, line = SERIES[which % len(SERIES)]
     axes.fill_between(x, np.min(runs, axis=0), np.max(runs, axis=0), color=colour, alpha=0.18, lw=0)
-    axes.plot(x, np.mean(runs, axis=0), line, color=colour, marker=marker if markers else "", ms=8, lw=2.5, label=label)
+    axes.plot(
+        x,
+        np.mean(runs, axis=0),
+        line,
+        color=colour,
+        marker=marker if markers else "",
+        ms=8,
+        lw=2.5,
+        label=label,
+    )
 
 
 def curves(
-    series: Mapping[str, tuple[Sequence[float], np.ndarray]], x_label: str, y_label: str, title: str = "",
+    series: Mapping[str, tuple[Sequence[float], np.ndarray]],
+    x_label: str,
+    y_label: str,
+    title: str = "",
     alpha_axis: bool = False,
 ) -> Picture:
     """Draw curves with ribbons.
@@ -203,7 +268,8 @@ def curves(
     Parameters
     ----------
     series
-        Name -> (x [points], runs [runs, points]): the mean is the line, the range over runs the ribbon.
+        Name -> (x [points], runs [runs, points]): the mean is the line, the range over runs the
+        ribbon.
     x_label, y_label
         With units.
     alpha_axis
@@ -225,7 +291,7 @@ def curves(
 
 
 def dress(axes: Axes, x_label: str, y_label: str, title: str = "") -> None:
-    """Give axes their labels in a size that is read from the last row, and take away what is not read."""
+    """Give axes their labels, large, and take away what is not read."""
     axes.set_xlabel(x_label, fontsize=INK)
     axes.set_ylabel(y_label, fontsize=INK)
     axes.set_title(title, fontsize=INK + 2, loc="left")
@@ -241,13 +307,17 @@ def table(frame: pd.DataFrame, title: str = "") -> Picture:
     axes = figure.subplots()
     axes.set_axis_off()
     axes.set_title(title, fontsize=INK + 2, loc="left")
-    drawn = axes.table(rows, colLabels=[str(c) for c in frame.columns], cellLoc="center", bbox=[0, 0, 1, 1])
+    drawn = axes.table(
+        rows, colLabels=[str(c) for c in frame.columns], cellLoc="center", bbox=[0, 0, 1, 1]
+    )
     drawn.auto_set_font_size(False)
     drawn.set_fontsize(INK)
     drawn.auto_set_column_width(range(len(frame.columns)))
     for (row, column), cell in drawn.get_celld().items():
         cell.visible_edges = "B" if row else "BT"
-        cell.set_text_props(weight="bold" if row == 0 else "normal", ha="left" if column == 0 else "center")
+        cell.set_text_props(
+            weight="bold" if row == 0 else "normal", ha="left" if column == 0 else "center"
+        )
     lines = [", ".join(row) for row in rows]
     figure.alt = f"Table {title}: {', '.join(map(str, frame.columns))}. {'; '.join(lines)}."
     return figure
@@ -317,9 +387,11 @@ def gallery(
     """
     rows = -(-len(pictures) // columns)
     lines = 1 + max(title.count("\n") for title in pictures)
-    figure = Picture(10, rows * (10 / columns + 0.28 * lines) + 0.5 * legend, alt)
+    height = rows * (10 / columns + 0.26 * lines) + 0.45 * legend  # inches
+    figure = Picture(10, height, alt)
     for axes in (places := figure.subplots(rows, columns, squeeze=False).ravel()):
         axes.set_axis_off()
+        axes.set_anchor("S")  # what is left over goes to the titles
     for axes, (title, picture) in zip(places, pictures.items(), strict=False):
         axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axes.set_title(title, fontsize=INK)
