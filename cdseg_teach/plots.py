@@ -14,11 +14,14 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+
+    from .cohorts.study import Subject
 
 # Okabe and Ito 2008, "Color universal design": told apart with every common kind of colour
 # blindness.
@@ -70,8 +73,7 @@ def png(figure: Picture, dpi: int = 100) -> tuple[bytes, str]:
 
 
 def upright(plane: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Turn a slice [Y, X] as radiologists hang it: front of the patient up, the patient's right on
-    the left of the picture.
+    """Turn a slice [Y, X] as radiologists hang it: front up, the patient's right on the left.
 
     Parameters
     ----------
@@ -96,8 +98,7 @@ def outlined(
     truth: np.ndarray | None = None,
     scale: int = 4,
 ) -> np.ndarray:
-    """Enlarge a grey slice and draw outlines: prediction a full orange line, truth a dashed white
-    one.
+    """Enlarge a grey slice and draw outlines: prediction full and orange, truth dashed and white.
 
     Parameters
     ----------
@@ -115,7 +116,7 @@ def outlined(
     size = (plane.shape[1] * scale, plane.shape[0] * scale)
     big = np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BICUBIC))
     picture = np.repeat(big[..., None], 3, axis=2)
-    row, column = np.indices(big.shape, sparse=True)
+    row, column = np.ogrid[: size[1], : size[0]]
     for mask, name in ((truth, "truth"), (prediction, "prediction")):
         if mask is None:
             continue
@@ -127,6 +128,28 @@ def outlined(
             edge = edge & ((row + column) // (2 * scale) % 3 < 2)
         picture[_thick(edge) if name == "prediction" else edge] = _rgb(COLOUR[name])
     return picture
+
+
+def slice_picture(
+    subject: Subject,
+    channel: int,
+    z: int,
+    prediction: np.ndarray | None = None,
+    truth: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return one slice with outlines, uint8 [Y, X, 3], as radiologists hang it.
+
+    Parameters
+    ----------
+    prediction, truth
+        Class indices [Y, X] of this slice.
+    """
+    plane, *masks = (
+        None if plane is None else upright(plane, subject.affine)
+        for plane in (subject.image[channel, z], prediction, truth)
+    )
+    assert plane is not None
+    return outlined(grey(plane), masks[0], masks[1])
 
 
 def encoded(picture: np.ndarray) -> bytes:
@@ -158,7 +181,14 @@ def _rgb(colour: str) -> tuple[int, ...]:
     return tuple(bytes.fromhex(colour[1:]))
 
 
-def contact_sheet(subject: Any, channels: Sequence[str], z: int | None = None) -> Picture:
+def telling_slice(subject: Subject) -> int:
+    """Return the slice with the largest structure; the middle one where there is no label."""
+    if subject.label is None:
+        return subject.image.shape[1] // 2
+    return int(np.argmax((subject.label > 0).sum(axis=(1, 2))))
+
+
+def contact_sheet(subject: Subject, channels: Sequence[str], z: int | None = None) -> Picture:
     """Show one slice of every channel side by side, as radiologists hang it.
 
     Parameters
@@ -170,8 +200,7 @@ def contact_sheet(subject: Any, channels: Sequence[str], z: int | None = None) -
     z
         The slice; without it the one with the largest structure, or the middle one.
     """
-    z = subject.image.shape[1] // 2 if z is None and subject.label is None else z
-    z = int(np.argmax((subject.label > 0).sum(axis=(1, 2)))) if z is None else z
+    z = telling_slice(subject) if z is None else z
     figure = Picture(2.6 * len(channels), 3.1)
     for index, (name, axes) in enumerate(
         zip(channels, np.atleast_1d(figure.subplots(1, len(channels))), strict=True)
@@ -191,14 +220,13 @@ def contact_sheet(subject: Any, channels: Sequence[str], z: int | None = None) -
 
 
 def overlay(
-    subject: Any,
+    subject: Subject,
     prediction: np.ndarray | None = None,
     channel: int = 0,
     z: int | None = None,
     title: str = "",
 ) -> Picture:
-    """Show one slice with the outlines of the prediction (full, orange) and the truth (dashed,
-    white).
+    """Show one slice with the outlines of prediction (full, orange) and truth (dashed, white).
 
     Parameters
     ----------
@@ -209,16 +237,9 @@ def overlay(
     channel, z
         What is shown; without z the slice with the largest structure, or the middle one.
     """
-    if z is None:
-        z = (
-            int(np.argmax((subject.label > 0).sum(axis=(1, 2))))
-            if subject.label is not None
-            else len(subject.image[0]) // 2
-        )
-    planes = [
-        None if v is None else upright(v[z], subject.affine) for v in (prediction, subject.label)
-    ]
-    picture = outlined(grey(upright(subject.image[channel, z], subject.affine)), *planes)
+    z = telling_slice(subject) if z is None else z
+    masks = [None if volume is None else volume[z] for volume in (prediction, subject.label)]
+    picture = slice_picture(subject, channel, z, masks[0], masks[1])
     figure = Picture(5, 5.4)
     axes = figure.subplots()
     axes.imshow(picture, aspect=subject.spacing_mm[1] / subject.spacing_mm[2])
@@ -308,7 +329,7 @@ def table(frame: pd.DataFrame, title: str = "") -> Picture:
     axes.set_axis_off()
     axes.set_title(title, fontsize=INK + 2, loc="left")
     drawn = axes.table(
-        rows, colLabels=[str(c) for c in frame.columns], cellLoc="center", bbox=[0, 0, 1, 1]
+        rows, colLabels=[str(c) for c in frame.columns], cellLoc="center", bbox=Bbox.unit()
     )
     drawn.auto_set_font_size(False)
     drawn.set_fontsize(INK)
@@ -349,7 +370,7 @@ def errors(
 
 
 def slice_of(
-    subject: Any, z: int, channel: int = 0, prediction: np.ndarray | None = None
+    subject: Subject, z: int, channel: int = 0, prediction: np.ndarray | None = None
 ) -> np.ndarray:
     """One slice as radiologists hang it: grey [Y, X], or with the errors of a prediction [Y, X, 3].
 
@@ -365,6 +386,7 @@ def slice_of(
     plane = grey(upright(subject.image[channel, z], subject.affine))
     if prediction is None:
         return plane
+    assert subject.label is not None
     predicted, truth = (upright(v[z], subject.affine) for v in (prediction, subject.label))
     return errors(predicted, truth, plane)
 

@@ -1,4 +1,4 @@
-"""Watching a run: what a network does on a few fixed slices while it learns, small enough to be kept and shipped."""
+"""What a network does on a few fixed slices while it learns, small enough to ship."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class RecordedRun:
         return [dict(zip(names, map(float, row), strict=True)) for row in rows]
 
     def to_npz(self, path: str | os.PathLike[str]) -> None:
-        """Write the run to one compressed file, which appears under its name only when it is whole."""
+        """Write one compressed file, which appears under its name only when it is whole."""
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         arrays |= {f"metrics/{name}": values for name, values in self.metrics.items()}
         settings = json.dumps({"format": FORMAT, **self.settings})
@@ -74,10 +74,14 @@ class RecordedRun:
             with np.load(path, allow_pickle=False) as file:
                 content = {name: file[name] for name in file.files}
             settings = json.loads(str(content.pop("settings")))
-            metrics = {name.removeprefix("metrics/"): content[name] for name in content if "/" in name}
+            metrics = {
+                name.removeprefix("metrics/"): content[name] for name in content if "/" in name
+            }
             arrays = {name: content[name] for name in _ARRAYS}
         except Exception as problem:  # zip, JSON, key and I/O errors alike mean: not a recording
-            raise Problem(f"{path}: not a recorded run ({problem}); build the lecture pack again") from problem
+            raise Problem(
+                f"{path}: not a recorded run ({problem}); build the lecture pack again"
+            ) from problem
         if settings.pop("format", None) != FORMAT:
             raise Problem(f"{path}: recorded by another version; build the lecture pack again")
         return cls(settings, metrics, **arrays)
@@ -88,7 +92,10 @@ _ARRAYS = ("frame_steps", "dsc_source", "dsc_target", "masks", "points", "domain
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """What was seen after one step: the mask [Y, X], the projected features [slices, 2] and the DSC (0..1) of both domains."""
+    """What was seen after one step.
+
+    `mask` [Y, X], `points` [slices, 2] (projected features), and the DSC (0..1) of both domains.
+    """
 
     step: int
     mask: np.ndarray
@@ -101,7 +108,8 @@ class Frame:
 class Recorder:
     """Looks at a learner every few steps, always on the same slices of the same test subjects.
 
-    The target's labels are read for the DSC and for the choice of the slice that is shown; nothing here reaches the learner.
+    The target's labels are read for the DSC and for the choice of the slice that is shown; nothing
+    here reaches the learner.
 
     Parameters
     ----------
@@ -112,7 +120,8 @@ class Recorder:
     subjects, slices
         How many test subjects of each domain, and how many evenly spaced slices of each of them.
     keep
-        Most frames that are kept; beyond it every second one goes and looks become half as frequent.
+        Most frames that are kept; beyond it every second one goes and looks become half as
+        frequent.
     """
 
     study: Any
@@ -127,11 +136,13 @@ class Recorder:
         self._target = self._fixed_slices(self.study.target)
         self.subject = self.study.target.test[0]
         self.slice = int(np.argmax((self.subject.label > 0).sum(axis=(1, 2))))
-        self.domains = np.repeat(np.arange(2, dtype=np.uint8), [len(self._source[1]), len(self._target[1])])
+        self.domains = np.repeat(
+            np.arange(2, dtype=np.uint8), [len(self._source[1]), len(self._target[1])]
+        )
         self.mean = self.axes = np.zeros(0, np.float32)
 
     def _fixed_slices(self, cohort: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Return images [C, N, Y, X] and labels [N, Y, X] of evenly spaced slices that show something."""
+        """Return images [C, N, Y, X] and labels [N, Y, X] of slices, evenly spaced."""
         images, labels = [], []
         for subject in list(cohort.test)[: self.subjects]:
             seen = np.flatnonzero(subject.image.any(axis=(0, 2, 3)))
@@ -141,18 +152,22 @@ class Recorder:
         return np.concatenate(images, axis=1), np.concatenate(labels)
 
     def begin(self, learner: Any) -> None:
-        """Forget what was seen, fit the projection to this learner's features, and look for the first time."""
+        """Forget what was seen, fit the projection to this learner's features, and look."""
         self.frames = []
         features = self._features(learner)
         self.mean = features.mean(axis=0)
-        self.axes = np.linalg.svd(features - self.mean, full_matrices=False)[2][:2].astype(np.float32)
+        self.axes = np.linalg.svd(features - self.mean, full_matrices=False)[2][:2].astype(
+            np.float32
+        )
         self._keep(self._look(learner, features))
 
     def resume(self, run: RecordedRun) -> None:
         """Go on where a recorded run was, with its projection."""
         self.mean, self.axes = run.mean, run.axes
         columns = (run.masks, run.points, run.dsc_source.tolist(), run.dsc_target.tolist())
-        self.frames = [Frame(int(s), *rest) for s, *rest in zip(run.frame_steps, *columns, strict=True)]
+        self.frames = [
+            Frame(int(s), *rest) for s, *rest in zip(run.frame_steps, *columns, strict=True)
+        ]
 
     def after_step(self, learner: Any) -> None:
         """Look at the learner when it is time."""
@@ -197,7 +212,7 @@ class Recorder:
         )
 
     def _features(self, learner: Any) -> np.ndarray:
-        """Return float32 [slices, features]: every tap averaged over the pixels that are not empty."""
+        """Return [slices, features]: every tap averaged over the pixels that are not empty."""
         import torch
 
         from ..networks import forward_with_taps
@@ -218,7 +233,7 @@ class Recorder:
 
 
 def _mean_inside(tap: Any, seen: Any) -> Any:
-    """Return [N, C]: the mean of a tap [N, C, h, w] over the pixels that `seen` [N, 1, H, W] marks."""
+    """Return [N, C]: the mean of a tap [N, C, h, w] where `seen` [N, 1, H, W] is 1."""
     import torch.nn.functional as F
 
     weight = F.adaptive_avg_pool2d(seen, tap.shape[-2:])
@@ -226,7 +241,7 @@ def _mean_inside(tap: Any, seen: Any) -> Any:
 
 
 def _pooled_dsc(prediction: np.ndarray, label: np.ndarray) -> float:
-    """Return the mean over structures of 2 |P ∩ L| / (|P| + |L|), the slices taken together; 1 where both are empty."""
+    """Return the mean over structures of 2 |P ∩ L| / (|P| + |L|), 1 where both are empty."""
     scores = []
     for structure in range(1, max(int(label.max()), 1) + 1):
         p, t = prediction == structure, label == structure
@@ -235,13 +250,18 @@ def _pooled_dsc(prediction: np.ndarray, label: np.ndarray) -> float:
     return float(np.mean(scores))
 
 
-def record(study: Any, learner: Any, n: int, every: int = 10, **settings: Any) -> RecordedRun:
-    """Let a learner do n steps and return what was seen, as the α lab would record it."""
-    recorder, history = Recorder(study, every=every), []
-    recorder.begin(learner)
+def watch(learner: Any, n: int, recorder: Recorder, history: list[dict[str, float]]) -> None:
+    """Let a learner do n steps; its reports go to the history, what is seen to the recorder."""
     for _ in range(n):
         alpha = float(getattr(learner, "alpha", 0.0))
         report = learner.step()
         history.append({"step": learner.steps_done, "alpha_asked": alpha, **report})
         recorder.after_step(learner)
+
+
+def record(study: Any, learner: Any, n: int, every: int = 10, **settings: Any) -> RecordedRun:
+    """Let a learner do n steps and return what was seen, as the α lab would record it."""
+    recorder, history = Recorder(study, every=every), list[dict[str, float]]()
+    recorder.begin(learner)
+    watch(learner, n, recorder, history)
     return recorder.recording(history, **settings)

@@ -1,6 +1,7 @@
 """The α lab: a segmenter and a discriminator play against each other, and the room moves α.
 
-This module is the lab without its controls, so that `lab.run(200)` needs no browser; `alpha_view` draws it.
+This module is the lab without its controls, so that `lab.run(200)` needs no browser; `alpha_view`
+draws it.
 """
 
 from __future__ import annotations
@@ -19,15 +20,16 @@ from .player import Player
 ALPHAS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 RECORDED, CHECKPOINT, SCRATCH = "recorded run", "checkpoint", "scratch"
 LABELS_ARE_FOR = (
-    "Target labels are used only to look: for the DSC on T, the outline of the truth, and the choice of the slice. "
-    "Neither network ever sees them."
+    "Target labels are used only to look: for the DSC on T, the outline of the truth, and the "
+    "choice of the slice. Neither network ever sees them."
 )
 
 
 class AlphaLab(Shown):
     """Adversarial learning, live: L_segAdv = L_seg − α L_adv, with α in your hand.
 
-    α, warm-up and what is pinned can change at any time; the starting point and the joint batch begin a new run.
+    α, warm-up and what is pinned can change at any time; the starting point and the joint batch
+    begin a new run.
 
     Parameters
     ----------
@@ -42,7 +44,8 @@ class AlphaLab(Shown):
     warm_up, joint_batch
         Whether α is ramped up; whether S and T share a batch (see `Adversarial`).
     recorded, resume
-        A run that was recorded before, and the learner's state at its last step, from where the lab goes on.
+        A run that was recorded before, and the learner's state at its last step, from where the lab
+        goes on.
     every
         Steps between two looks at the fixed slices.
     options
@@ -68,14 +71,18 @@ class AlphaLab(Shown):
         **options: Any,
     ) -> None:
         if (recorded is None) != (resume is None):
-            raise Problem("a recorded run and the state to resume from belong together; give both or neither")
+            raise Problem(
+                "a recorded run and the state to resume from belong together; give both or neither"
+            )
         self.study, self.seed = study, seed
         self.warm_up, self.joint_batch = warm_up, joint_batch
         self._checkpoint, self._recorded, self._resume = start_from, recorded, resume
         self._every, self._options = every, options
         self.alpha = alpha
         self.pinned: RecordedRun | None = None
-        self.changed: Callable[[bool], None] = lambda now: None  # the view listens here; now: do not skip it
+        self.changed: Callable[[bool], None] = lambda now: (
+            None
+        )  # the view listens here; now: do not skip it
         self.player = Player(self._advance)
         self.start = self.starts[0]
         self.reset()
@@ -112,7 +119,7 @@ class AlphaLab(Shown):
         return self.recorder.frames
 
     def reset(self, start: str | None = None) -> None:
-        """Begin a new run from one of `starts` (the last one used, unless told); what is pinned stays."""
+        """Begin a new run from one of `starts`, the last one unless told; a pin stays."""
         if start is not None and start not in self.starts:
             raise Problem(f"start {start!r}: this lab has {', '.join(self.starts)}")
         self.start = start or self.start
@@ -125,14 +132,14 @@ class AlphaLab(Shown):
         self.changed(True)
 
     def step(self, players: str = "both") -> dict[str, float]:
-        """Do one step with both players, the "segmenter" or the "discriminator" only, and return its report."""
+        """Do one step of "both" players, the "segmenter" or the "discriminator"."""
         self.player.pause()
         report = self.player.step(players=players)
         self.changed(True)
         return report
 
     def pin(self, run: RecordedRun | None = None) -> None:
-        """Keep this run (or a recorded one) as the dashed curve that later runs are compared with."""
+        """Keep this run (or a recorded one) as the dashed curve to compare later runs with."""
         self.pinned = run or self.recording()
         self.changed(True)
 
@@ -142,8 +149,16 @@ class AlphaLab(Shown):
         self.changed(True)
 
     def recording(self) -> RecordedRun:
-        """Return the run until now; with `lab.learner.state_dict()` it is what `recorded` and `resume` take."""
-        settings = {"seed": self.seed, "start": self.start, "warm_up": self.warm_up, "joint_batch": self.joint_batch}
+        """Return the run until now.
+
+        With `lab.learner.state_dict()` it is what `recorded` and `resume` take.
+        """
+        settings = {
+            "seed": self.seed,
+            "start": self.start,
+            "warm_up": self.warm_up,
+            "joint_batch": self.joint_batch,
+        }
         return self.recorder.recording(self.player.history, alpha=self.alpha, **settings)
 
     def _begin(self) -> None:
@@ -174,12 +189,17 @@ class AlphaLab(Shown):
         asked = self.alpha
         self.learner.alpha, self.learner.players = asked, players
         self.learner.warm_up = self._ramp if self.warm_up else lambda step: 1.0
-        report = {"alpha_asked": asked, **self.learner.step(), "step": float(self.learner.steps_done)}
+        report = {
+            "alpha_asked": asked,
+            **self.learner.step(),
+            "step": float(self.learner.steps_done),
+        }
         self.recorder.after_step(self.learner)
         return report
 
     def __repr__(self) -> str:
-        return f"AlphaLab({self.study.name}, seed {self.seed}, alpha={self.alpha:g}, step {self.step_count})"
+        run = f"seed {self.seed}, alpha={self.alpha:g}, step {self.step_count}"
+        return f"AlphaLab({self.study.name}, {run})"
 
     def build(self) -> Any:
         """Return the widget: controls, curves, pictures."""
@@ -193,15 +213,15 @@ class AlphaLab(Shown):
 
 
 def describe(lab: AlphaLab, frame: Frame) -> str:
-    """Say in words what a frame shows, without digits that depend on the machine beyond whole percent."""
+    """Say in words what a frame shows, in whole percent."""
     return (
-        f"Step {frame.step}, α = {lab.alpha:g}: DSC {frame.dsc_source * 100:.0f} % on the source and "
-        f"{frame.dsc_target * 100:.0f} % on the target, on fixed test slices."
+        f"Step {frame.step}, α = {lab.alpha:g}: DSC {frame.dsc_source * 100:.0f} % on the source "
+        f"and {frame.dsc_target * 100:.0f} % on the target, on fixed test slices."
     )
 
 
 def _picture(lab: AlphaLab) -> plots.Picture:
-    """Draw the curves of the DSC, the discriminator's accuracy, and the target slice side by side."""
+    """Draw the DSC, the discriminator's accuracy and the target slice side by side."""
     frames, last = lab.frames, lab.frames[-1]
     figure = plots.Picture(12, 4.4, alt=f"α lab. {describe(lab, last)}")
     scores, accuracy, picture = figure.subplots(1, 3, width_ratios=[1.25, 1.25, 1])
@@ -209,7 +229,9 @@ def _picture(lab: AlphaLab) -> plots.Picture:
     for which, name in enumerate(("source", "target")):
         values = [100 * getattr(frame, f"dsc_{name}") for frame in frames]
         style = {"color": plots.COLOUR[name], "lw": 2.5, "marker": plots.MARKER[name], "ms": 7}
-        scores.plot(steps, values, "-" if which == 0 else "--", label=f"on {name}", markevery=0.2, **style)
+        scores.plot(
+            steps, values, "-" if which == 0 else "--", label=f"on {name}", markevery=0.2, **style
+        )
     scores.set_ylim(0, 101)
     scores.legend(fontsize=plots.INK, frameon=False, loc="lower right")
     plots.dress(scores, "step", "DSC (%)", f"α = {lab.alpha:g}, step {last.step}")
@@ -217,7 +239,9 @@ def _picture(lab: AlphaLab) -> plots.Picture:
     values = [100 * report["discriminator_accuracy"] for report in reports]
     accuracy.plot([report["step"] for report in reports], values, color=plots.BLACK, lw=1.5)
     accuracy.axhline(50, color=plots.BLACK, ls=":", lw=2)
-    accuracy.annotate("chance", (1, 51), xycoords=("axes fraction", "data"), ha="right", fontsize=plots.INK)
+    accuracy.annotate(
+        "chance", (1, 51), xycoords=("axes fraction", "data"), ha="right", fontsize=plots.INK
+    )
     accuracy.set_ylim(0, 101)
     plots.dress(accuracy, "step", "accuracy (%)", "discriminator: S or T?")
     picture.imshow(shown_slice(lab, frame=last))
@@ -227,10 +251,8 @@ def _picture(lab: AlphaLab) -> plots.Picture:
 
 
 def shown_slice(lab: AlphaLab, frame: Frame, channel: int | None = None) -> Any:
-    """Return uint8 [Y, X, 3]: the target slice with the outlines of this frame's prediction and the truth."""
+    """Return uint8 [Y, X, 3]: the target slice, outlines of the prediction and the truth."""
     if channel is None:
         channel = (*lab.study.shifted_channels, 0)[0]
     subject, z = lab.recorder.subject, lab.recorder.slice
-    planes = [subject.image[channel, z], frame.mask, subject.label[z]]
-    image, prediction, truth = (plots.upright(plane, subject.affine) for plane in planes)
-    return plots.outlined(plots.grey(image), prediction, truth)
+    return plots.slice_picture(subject, channel, z, frame.mask, subject.label[z])

@@ -14,7 +14,7 @@ from ..plots import COLOUR, encoded
 from . import alpha as model
 from . import curves
 from .clock import Clock
-from .display import with_tooltip
+from .display import Fit, with_tooltip
 
 TICK_S = 0.15  # of work between two looks at sliders and buttons
 DRAW_EVERY_S = 0.3  # a redraw costs about as much as half a step
@@ -22,14 +22,20 @@ DRAW_EVERY_S = 0.3  # a redraw costs about as much as half a step
 STYLE = """<style>
 .cdseg-lab {font-size: 16px; color: #111; background: #fff; padding: 4px 8px}
 .cdseg-lab button {font-size: 16px; height: 36px; line-height: 20px; border-radius: 4px}
-.cdseg-lab .widget-label, .cdseg-lab select, .cdseg-lab .widget-readout, .cdseg-lab label, .cdseg-lab label span {font-size: 16px}
-.cdseg-lab .cdseg-alpha .widget-readout {font-size: 26px; font-weight: bold; min-width: 72px; overflow: visible}
+.cdseg-lab .widget-label, .cdseg-lab select, .cdseg-lab .widget-readout, .cdseg-lab label, .cdseg-
+  lab label span {font-size: 16px}
+.cdseg-lab .cdseg-alpha .widget-readout {font-size: 26px; font-weight: bold; min-width: 72px;
+  overflow: visible}
 .cdseg-lab .cdseg-alpha .widget-label {font-size: 26px; font-weight: bold}
-.cdseg-lab button:focus-visible, .cdseg-lab .noUi-handle:focus-visible {outline: 3px solid #0072B2; outline-offset: 1px}
-.cdseg-lab .cdseg-numbers {display: grid; grid-auto-flow: column; justify-content: space-between; margin: 2px 0}
-.cdseg-lab .cdseg-numbers span {display: block; font-size: 15px; line-height: 20px; color: #333; white-space: nowrap}
+.cdseg-lab button:focus-visible, .cdseg-lab .noUi-handle:focus-visible {outline: 3px solid
+  #0072B2; outline-offset: 1px}
+.cdseg-lab .cdseg-numbers {display: grid; grid-auto-flow: column; justify-content: space-between;
+  margin: 2px 0}
+.cdseg-lab .cdseg-numbers span {display: block; font-size: 15px; line-height: 20px; color: #333;
+  white-space: nowrap}
 .cdseg-lab .cdseg-numbers sub {line-height: 0}
-.cdseg-lab .cdseg-numbers b {display: block; font-size: 26px; line-height: 30px; color: #111; font-variant-numeric: tabular-nums}
+.cdseg-lab .cdseg-numbers b {display: block; font-size: 26px; line-height: 30px; color: #111;
+  font-variant-numeric: tabular-nums}
 .cdseg-lab .cdseg-error {color: #a00000; font-weight: bold; font-size: 18px; line-height: 24px}
 .cdseg-lab .cdseg-note {font-size: 14px; line-height: 19px; color: #333}
 .cdseg-lab .cdseg-plots > div, .cdseg-lab .cdseg-plots .js-plotly-plot {width: 100%; min-width: 0}
@@ -59,38 +65,62 @@ class AlphaView:
 
     def _make_controls(self) -> None:
         lab = self.lab
-        self.play = self._button("Play", "play", "Train step after step; α can be moved meanwhile", self._on_play)
-        self.pause = self._button("Pause", "pause", "Stop after the step that is being done", self._on_pause)
-        self.step = self._button("Step", "step-forward", "One step of both players", lambda: lab.step())
-        self.reset = self._button("Reset", "undo", "Begin a new run; what is pinned stays", self._on_reset)
+        self.play = self._button(
+            "Play", "play", "Train step after step; α can be moved meanwhile", self._on_play
+        )
+        self.pause = self._button(
+            "Pause", "pause", "Stop after the step that is being done", self._on_pause
+        )
+        self.step = self._button(
+            "Step", "step-forward", "One step of both players", lambda: lab.step()
+        )
+        self.reset = self._button(
+            "Reset", "undo", "Begin a new run; what is pinned stays", self._on_reset
+        )
         self.segmenter = self._button(
-            "Segmenter step", "", "One step of the segmenter; the discriminator is frozen", lambda: lab.step("segmenter")
+            "Segmenter step",
+            "",
+            "One step of the segmenter; the discriminator is frozen",
+            lambda: lab.step("segmenter"),
         )
         self.discriminator = self._button(
-            "Discriminator step", "", "One step of the discriminator; the segmenter is frozen",
+            "Discriminator step",
+            "",
+            "One step of the discriminator; the segmenter is frozen",
             lambda: lab.step("discriminator"),
-        )  # fmt: skip
-        self.pin = self._button("Pin run", "thumb-tack", "Keep this run as dashed curves, to compare", lambda: lab.pin())
+        )
+        self.pin = self._button(
+            "Pin run", "thumb-tack", "Keep this run as dashed curves, to compare", lambda: lab.pin()
+        )
         self.unpin = self._button("Unpin", "", "Take the dashed curves away", lab.unpin)
         values = sorted({*model.ALPHAS, lab.alpha})
-        self.alpha = w.SelectionSlider(description="α", options=[(f"{v:g}", v) for v in values], value=lab.alpha)
+        self.alpha = w.SelectionSlider(
+            description="α", options=[(f"{v:g}", v) for v in values], value=lab.alpha
+        )
         self.alpha.add_class("cdseg-alpha")
         with_tooltip(self.alpha, "Weight of L_adv in L_seg − α L_adv; the next step uses it")
         self.start = w.Dropdown(description="From", options=lab.starts, value=lab.start)
         with_tooltip(self.start, "Where a run begins; choosing resets")
         self.warm_up = w.Checkbox(description="Warm-up of α", value=lab.warm_up, indent=False)
         with_tooltip(self.warm_up, "α in effect = α × ramp(step)")
-        self.joint = w.Checkbox(description="Joint batch (resets)", value=lab.joint_batch, indent=False)
+        self.joint = w.Checkbox(
+            description="Joint batch (resets)", value=lab.joint_batch, indent=False
+        )
         with_tooltip(self.joint, "S and T share one batch and its statistics")
         channels = list(enumerate(lab.study.target.channels))
         shown = (*lab.study.shifted_channels, 0)[0]
-        self.channel = w.Dropdown(description="Picture", options=[(n, i) for i, n in channels], value=shown)
-        # Not continuous: a continuous slider sends its old value back whenever its range grows, as if the user had moved it.
+        self.channel = w.Dropdown(
+            description="Picture", options=[(n, i) for i, n in channels], value=shown
+        )
+        # Not continuous: a continuous slider sends its old value back whenever its range grows, as
+        # if the user had moved it.
         self.scrub = w.IntSlider(description="Back to step", min=0, max=1, continuous_update=False)
         with_tooltip(self.scrub, "Look back through the run; Play goes on from its end")
         self.alpha.observe(self._on_alpha, "value")
         self.start.observe(self._guarded(lambda change: lab.reset(change["new"])), "value")
-        self.warm_up.observe(self._guarded(lambda change: setattr(lab, "warm_up", change["new"])), "value")
+        self.warm_up.observe(
+            self._guarded(lambda change: setattr(lab, "warm_up", change["new"])), "value"
+        )
         self.joint.observe(self._guarded(self._on_joint), "value")
         self.channel.observe(lambda _: self.refresh(now=True), "value")
         self.scrub.observe(self._guarded(self._on_scrub), "value")
@@ -99,20 +129,27 @@ class AlphaView:
         for slider in (self.alpha, self.scrub):
             slider.layout = w.Layout(flex="1 1 auto", width="auto")
         for dropdown, width in ((self.start, "240px"), (self.channel, "200px")):
-            dropdown.layout, dropdown.style = w.Layout(width=width), {"description_width": "initial"}
+            dropdown.layout, dropdown.style = (
+                w.Layout(width=width),
+                {"description_width": "initial"},
+            )
         self.scrub.style = self.alpha.style = {"description_width": "initial"}
         for box, width in ((self.warm_up, "150px"), (self.joint, "190px")):
             box.layout = w.Layout(width=width)
         steps = [self.play, self.pause, self.step, self.segmenter, self.discriminator, self.reset]
         row = w.Layout(align_items="center", width="100%", overflow="visible")
         legend = (
-            f"<div class='cdseg-legend'><b style='color:{COLOUR['prediction']}'>━</b> prediction on T, full line<br>"
-            "<b>┅</b> truth, dashed white (only to look)</div>"
+            f"<div class='cdseg-legend'><b style='color:{COLOUR['prediction']}'>━</b> "
+            "prediction on T, full line<br><b>┅</b> truth, dashed white (only to look)</div>"
         )
         picture = w.VBox(
-            [self.channel, self.picture, w.HTML(legend)], layout=w.Layout(width="384px", flex="0 0 auto")
+            [self.channel, self.picture, w.HTML(legend)],
+            layout=w.Layout(width="384px", flex="0 0 auto"),
         )
-        plots = w.VBox([self.figure], layout=w.Layout(flex="1 1 0", width="auto", min_width="0", overflow="hidden"))
+        plots = w.VBox(
+            [self.figure, Fit()],
+            layout=w.Layout(flex="1 1 0", width="auto", min_width="0", overflow="hidden"),
+        )
         plots.add_class("cdseg-plots")
         box = w.VBox(
             [
@@ -164,7 +201,9 @@ class AlphaView:
         self.lab.reset()
 
     def _on_alpha(self, change: Any) -> None:
-        if not self._updating:  # nothing else: it arrives between two ticks, many times while it is dragged
+        if (
+            not self._updating
+        ):  # nothing else: it arrives between two ticks, many times while it is dragged
             self.lab.alpha = change["new"]
 
     def _on_scrub(self, change: Any) -> None:
@@ -185,7 +224,11 @@ class AlphaView:
         try:
             self._move_controls()
             step = self.lab.step_count if self._at is None else self._at
-            frame = max((f for f in self.lab.frames if f.step <= step), key=lambda f: f.step, default=self.lab.frames[0])
+            frame = max(
+                (f for f in self.lab.frames if f.step <= step),
+                key=lambda f: f.step,
+                default=self.lab.frames[0],
+            )
             self._draw_curves(frame)
             self._draw_picture(frame)
             self.numbers.value = _numbers(self.lab, step, frame)
@@ -198,14 +241,21 @@ class AlphaView:
         values = [value for _, value in self.alpha.options]
         self.alpha.value = min(values, key=lambda value: abs(value - lab.alpha))
         self.alpha.description = "α" if lab.alpha in values else f"α (set to {lab.alpha:g})"
-        self.start.value, self.warm_up.value, self.joint.value = lab.start, lab.warm_up, lab.joint_batch
+        self.start.value, self.warm_up.value, self.joint.value = (
+            lab.start,
+            lab.warm_up,
+            lab.joint_batch,
+        )
         self.unpin.disabled = lab.pinned is None
         self.play.button_style = "" if lab.player.playing else "primary"
         first = int(history[0]["step"]) - 1 if history else lab.step_count
         if self._at is not None and not first <= self._at < lab.step_count:
             self._at = None
         with self.scrub.hold_sync():
-            self.scrub.min, self.scrub.max = min(first, self.scrub.max), max(lab.step_count, first + 1)
+            self.scrub.min, self.scrub.max = (
+                min(first, self.scrub.max),
+                max(lab.step_count, first + 1),
+            )
             self.scrub.min = first
             self.scrub.value = lab.step_count if self._at is None else self._at
 
@@ -214,7 +264,11 @@ class AlphaView:
             curves.fill(self.figure, curves.live(self.lab.player.history, self.lab.frames))
             curves.show_cursor(self.figure, self._at)
             if self._drawn_pin is not self.lab.pinned:
-                curves.fill(self.figure, curves.of_run(self.lab.pinned) if self.lab.pinned else {}, pinned=True)
+                curves.fill(
+                    self.figure,
+                    curves.of_run(self.lab.pinned) if self.lab.pinned else {},
+                    pinned=True,
+                )
                 self._drawn_pin = self.lab.pinned
             if self._drawn_map is not frame:
                 curves.fill_map(self.figure, frame.points, self.lab.recorder.domains)
@@ -228,7 +282,7 @@ class AlphaView:
 
 
 def _numbers(lab: model.AlphaLab, step: int, frame: Frame) -> str:
-    """Return the line of numbers; a screen reader hears it when the run pauses, not at every step."""
+    """Return the line of numbers, read aloud when the run pauses, not at every step."""
     history = lab.player.history
     at = step - int(history[0]["step"]) if history else -1
     report = history[at] if 0 <= at < len(history) else {}
@@ -245,10 +299,12 @@ def _numbers(lab: model.AlphaLab, step: int, frame: Frame) -> str:
         "DSC on T": f"{frame.dsc_target:.0%}",
     }
     line = "".join(f"<span>{name} <b>{value}</b></span>" for name, value in cells.items())
-    text = f"<div class='cdseg-numbers' role='status' aria-live='{'off' if playing else 'polite'}'>{line}</div>"
+    live = "off" if playing else "polite"
+    text = f"<div class='cdseg-numbers' role='status' aria-live='{live}'>{line}</div>"
     error = lab.player.error
     if error is not None:
-        text += f"<div class='cdseg-error' role='alert'>{type(error).__name__}: {html.escape(str(error))}</div>"
+        said = html.escape(f"{type(error).__name__}: {error}")
+        text += f"<div class='cdseg-error' role='alert'>{said}</div>"
     return text
 
 
@@ -258,9 +314,12 @@ def _digits(value: float | None, form: str) -> str:
 
 def _caption(lab: model.AlphaLab) -> str:
     recorder = lab.recorder
-    slices = f"{recorder.slices} fixed slices of each of {recorder.subjects} test subjects per domain"
+    slices = (
+        f"{recorder.slices} fixed slices of each of {recorder.subjects} test subjects per domain"
+    )
     return (
         f"{model.LABELS_ARE_FOR} DSC: averaged weights, {slices}, every {recorder.every} steps. "
-        "Features: every tap of the averaged segmenter, averaged over the pixels of a slice that are not empty, on the same "
-        "slices. Projection: first two principal components, fitted once at the start of the run. Dashed curves: the pinned run."
+        "Features: every tap of the averaged segmenter, averaged over the pixels of a slice that "
+        "are not empty, on the same slices. Projection: first two principal components, fitted "
+        "once at the start of the run. Dashed curves: the pinned run."
     )

@@ -12,9 +12,10 @@ import traitlets
 class Clock(anywidget.AnyWidget):
     """A widget without a face that asks the kernel for work again and again while `playing`.
 
-    The browser sends a tick, waits until the kernel counts `number` up, and sends the next one; messages of sliders and buttons
-    are handled in between. A tick names the generation and its number, so the ticks of an earlier play, or of a second window on the same
-    notebook, are recognised and dropped.
+    The browser sends a tick, waits until the kernel counts `number` up, and sends the next one;
+    messages of sliders and buttons
+    are handled in between. A tick names the generation and its number, so the ticks of an earlier
+    play, or of a second window on the same notebook, are recognised and dropped.
 
     Parameters
     ----------
@@ -26,7 +27,9 @@ class Clock(anywidget.AnyWidget):
     function initialize({ model }) {
       const tick = () => {
         if (model.get("playing"))
-          model.send({ kind: "tick", generation: model.get("generation"), number: model.get("number") });
+          model.send({
+            kind: "tick", generation: model.get("generation"), number: model.get("number"),
+          });
       };
       model.on("change:number", () => setTimeout(tick, 0));  // the kernel is done, or begins
       tick();
@@ -46,7 +49,9 @@ class Clock(anywidget.AnyWidget):
 
     def start(self, generation: int) -> None:
         """Begin to tick for this generation."""
-        with self.hold_sync():  # one message: all three are new when the browser hears of the number
+        with (
+            self.hold_sync()
+        ):  # one message: all three are new when the browser hears of the number
             self.playing, self.generation = True, generation
             self.number += 1
 

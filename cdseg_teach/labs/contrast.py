@@ -15,7 +15,8 @@ from ..problems import Problem
 from ..scanners import DATA_SET_1, DATA_SET_2, Scanner, interpolate, render
 from .display import Shown
 
-SLAB = 5  # slices that are rendered: the one shown, and what its slice profile and field need on either side
+# Slices that are rendered: the one shown, and what its slice profile and field need beside it.
+SLAB = 5
 TISSUES = {"grey matter": "grey", "white matter": "white", "CSF": "csf"}
 BINS = np.linspace(-4, 6, 61)
 KNOBS = {"TR": "tr_ms", "TE": "te_ms", "TI": "ti_ms"}
@@ -24,8 +25,8 @@ KNOBS = {"TR": "tr_ms", "TE": "te_ms", "TI": "ti_ms"}
 class ContrastLab(Shown):
     """How one slice looks when the scanner changes.
 
-    The dial goes from the source's scanner (0) to the target's (1) and beyond; it sets every knob. A knob that is turned
-    changes that one number; the next turn of the dial sets it back.
+    The dial goes from the source's scanner (0) to the target's (1) and beyond; it sets every knob.
+    A knob that is turned changes that one number; the next turn of the dial sets it back.
 
     Parameters
     ----------
@@ -57,7 +58,10 @@ class ContrastLab(Shown):
         label = maps.label()[0].numpy()
         self.z = int(label.sum(axis=(1, 2)).argmax()) if z is None else z
         self._maps, self._at = _slab(maps, self.z)
-        inside = {name: self._maps.on_working_grid(self._maps[key])[0] > 0.8 for name, key in TISSUES.items()}
+        inside = {
+            name: self._maps.on_working_grid(self._maps[key])[0] > 0.8
+            for name, key in TISSUES.items()
+        }
         self.tissues = {name: mask.numpy()[self._at] for name, mask in inside.items()}
         self.tissues["lesion"] = label[self.z] > 0
         self.channel, self.shift = len(source.sequences) - 1, 0.0
@@ -73,8 +77,11 @@ class ContrastLab(Shown):
     @property
     def scanner(self) -> Scanner:
         """The scanner as it stands, with the shown channel only."""
-        dialled = interpolate(*(_only(s, self.channel) for s in (self.source, self.target)), self.shift)
-        times = {KNOBS[name]: value for name, value in self._turned.items() if name in KNOBS}
+        source, target = (_only(scanner, self.channel) for scanner in (self.source, self.target))
+        dialled = interpolate(source, target, self.shift)
+        times: dict[str, Any] = {
+            KNOBS[name]: value for name, value in self._turned.items() if name in KNOBS
+        }
         field = self._turned.get("field", dialled.field_tesla)
         sequence = dataclasses.replace(dialled.sequences[0], **times)
         return dataclasses.replace(dialled, sequences=(sequence,), field_tesla=field)
@@ -84,18 +91,25 @@ class ContrastLab(Shown):
         """Knob -> value: TR, TE and, where the sequence has it, TI in ms; the field in tesla."""
         scanner = self.scanner
         sequence = scanner.sequences[0]
-        times = {name: float(getattr(sequence, key)) for name, key in KNOBS.items() if hasattr(sequence, key)}
+        times = {
+            name: float(getattr(sequence, key))
+            for name, key in KNOBS.items()
+            if hasattr(sequence, key)
+        }
         return times | {"field": scanner.field_tesla}
 
     def dial(self, shift: float) -> None:
-        """Set every knob to a point between the two scanners: 0 is the source, 1 the target, up to 2."""
+        """Set every knob to a point on the dial: 0 the source, 1 the target, up to 2."""
         interpolate(self.source, self.target, shift)  # a Problem before anything is changed
         self.shift, self._turned = float(shift), {}
 
     def turn(self, knob: str, value: float) -> None:
         """Turn one knob of the shown channel: "TR", "TE", "TI" in ms, "field" in tesla."""
         if knob not in self.knobs:
-            raise Problem(f"{self.channels[self.channel]} has no knob {knob!r}; turn one of {', '.join(self.knobs)}")
+            raise Problem(
+                f"{self.channels[self.channel]} has no knob {knob!r}; "
+                f"turn one of {', '.join(self.knobs)}"
+            )
         before = dict(self._turned)
         self._turned[knob] = float(value)
         try:
@@ -109,7 +123,7 @@ class ContrastLab(Shown):
         self.channel, self._turned = channel, {}
 
     def planes(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the slice [Y, X] by the source's scanner and by this one, each normalised as the networks see it."""
+        """Return the slice [Y, X] by the source and by this scanner, as the networks see it."""
         if self.channel not in self._source_plane:
             self._source_plane[self.channel] = self._render(_only(self.source, self.channel))
         return self._source_plane[self.channel], self._render(self.scanner)
@@ -138,24 +152,35 @@ class ContrastLab(Shown):
         reference, plane = self.planes()
         figure = plots.Picture(12, 4.4)
         shown = (grey(reference), grey(plane), difference(plane - reference))
-        titles = (f"source: {self.source.name}", f"{self.channels[self.channel]}, shift {self.shift:g}", "difference")
+        titles = (
+            f"source: {self.source.name}",
+            f"{self.channels[self.channel]}, shift {self.shift:g}",
+            "difference",
+        )
         for axes, picture, title in zip(figure.subplots(1, 3), shown, titles, strict=True):
             axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
             axes.set_title(title, fontsize=plots.INK + 2)
             axes.set_axis_off()
-        figure.alt = f"Slice {self.z} by {titles[0]}, by the scanner {titles[1]}, and their difference."
+        figure.alt = (
+            f"Slice {self.z} by {titles[0]}, by the scanner {titles[1]}, and their difference."
+        )
         return plots.png(figure)
 
 
 def grey(plane: np.ndarray) -> np.ndarray:
-    """Return uint8 [Y, X], front up and the patient's right on the left; the working grid is RAS+."""
+    """Return uint8 [Y, X], hung as radiologists do; the working grid is RAS+."""
     return plots.grey(plots.upright(plane, np.eye(4)))
 
 
 def difference(plane: np.ndarray, limit: float = 3.0) -> np.ndarray:
-    """Return uint8 [Y, X, 3]: darker than the source blue, brighter orange-red, the same white; full colour at `limit`."""
+    """Return uint8 [Y, X, 3]: blue darker than the source, orange-red brighter.
+
+    White is the same; the full colour is reached at `limit` standard deviations.
+    """
     share = np.clip(plots.upright(plane, np.eye(4)) / limit, -1, 1)[..., None]
-    ends = [np.array(list(bytes.fromhex(colour[1:])), np.float32) for colour in (plots.BLUE, plots.RED)]
+    ends = [
+        np.array(list(bytes.fromhex(colour[1:])), np.float32) for colour in (plots.BLUE, plots.RED)
+    ]
     towards = np.where(share < 0, ends[0], ends[1])
     return (255 + np.abs(share) * (towards - 255)).astype(np.uint8)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import ipywidgets as w
@@ -27,9 +28,11 @@ RANGES = {"TR": (1.0, 4.2), "TE": (0.0, 2.5), "TI": (1.5, 3.7)}  # powers of ten
 SIDE = 288  # pixels of a picture
 STYLE = """<style>
 .cdseg-contrast {font-size: 16px; color: #111; background: #fff; padding: 4px 8px}
-.cdseg-contrast .widget-label, .cdseg-contrast select, .cdseg-contrast .widget-readout {font-size: 16px}
+.cdseg-contrast .widget-label, .cdseg-contrast select, .cdseg-contrast .widget-readout {font-size:
+  16px}
 .cdseg-contrast button {font-size: 16px; height: 34px; line-height: 20px}
-.cdseg-contrast button:focus-visible, .cdseg-contrast .noUi-handle:focus-visible {outline: 3px solid #0072B2}
+.cdseg-contrast button:focus-visible, .cdseg-contrast .noUi-handle:focus-visible {outline: 3px
+  solid #0072B2}
 .cdseg-contrast h4 {font-size: 16px; margin: 0; line-height: 24px}
 .cdseg-contrast .cdseg-note {font-size: 15px; line-height: 20px; color: #333}
 </style>"""
@@ -58,10 +61,13 @@ class ContrastView:
             "style": {"description_width": "96px"},
         }
         self.channel = w.Dropdown(
-            description="Channel", options=[(n, i) for i, n in enumerate(lab.channels)], value=lab.channel,
+            description="Channel",
+            options=[(n, i) for i, n in enumerate(lab.channels)],
+            value=lab.channel,
             layout=w.Layout(width="220px"),
-        )  # fmt: skip
-        # No slider here is continuous: what `refresh` sets would come back, rounded, as if the user had moved it.
+        )
+        # No slider here is continuous: what `refresh` sets would come back, rounded, as if the user
+        # had moved it.
         self.dial = w.FloatSlider(
             description="Shift", min=0, max=1, step=0.05, continuous_update=False, **wide
         )
@@ -71,11 +77,17 @@ class ContrastView:
         )
         self.knobs: dict[str, w.Widget] = {
             name: w.FloatLogSlider(
-                description=f"{name} (ms)", min=low, max=high, step=0.01, value=10**low, readout_format=".1f",
-                continuous_update=False, **wide,
+                description=f"{name} (ms)",
+                min=low,
+                max=high,
+                step=0.01,
+                value=10**low,
+                readout_format=".1f",
+                continuous_update=False,
+                **wide,
             )
             for name, (low, high) in RANGES.items()
-        }  # fmt: skip
+        }
         self.knobs["field"] = w.FloatSlider(
             description="Field (T)", min=0.5, max=7, step=0.1, continuous_update=False, **wide
         )
@@ -87,7 +99,7 @@ class ContrastView:
         self.channel.observe(self._guarded(lab.choose), "value")
         self.dial.observe(self._guarded(lab.dial), "value")
         for name, knob in self.knobs.items():
-            knob.observe(self._guarded(lambda value, name=name: lab.turn(name, value)), "value")
+            knob.observe(self._guarded(partial(lab.turn, name)), "value")
 
     def _arranged(self) -> w.Widget:
         row = w.Layout(width="100%", align_items="center")
@@ -100,9 +112,9 @@ class ContrastView:
             for title, picture in zip(titles, self.pictures, strict=True)
         ]
         note = (
-            f"<div class='cdseg-note'>Difference: <b style='color:{BLUE}'>blue</b> is darker than the source, "
-            f"<b style='color:{RED}'>orange-red</b> brighter, white the same. Values are normalised over the brain, as the "
-            "networks see them.</div>"
+            f"<div class='cdseg-note'>Difference: <b style='color:{BLUE}'>blue</b> is darker than "
+            f"the source, <b style='color:{RED}'>orange-red</b> brighter, white the same. Values "
+            "are normalised over the brain, as the networks see them.</div>"
         )
         box = w.VBox(
             [
@@ -178,9 +190,15 @@ def _histogram_figure() -> Any:
             )
             figure.add_trace(trace, row=1, col=column)
     figure.update_layout(
-        template="none", height=230, margin={"l": 56, "r": 8, "t": 26, "b": 44}, font={"size": 16}, autosize=True,
-        legend={"font": {"size": 16}}, hovermode=False, dragmode=False,
-    )  # fmt: skip
+        template="none",
+        height=230,
+        margin={"l": 56, "r": 8, "t": 26, "b": 44},
+        font={"size": 16},
+        autosize=True,
+        legend={"font": {"size": 16}},
+        hovermode=False,
+        dragmode=False,
+    )
     figure.update_xaxes(
         title_text="intensity (normalised)", title_standoff=4, fixedrange=True, gridcolor="#e5e5e5"
     )

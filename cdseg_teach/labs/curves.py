@@ -1,4 +1,4 @@
-"""The α lab's one plotly figure: losses, the discriminator's accuracy, DSC, and the map of the features."""
+"""The α lab's one plotly figure: losses, accuracy, DSC, and the map of the features."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
 from ..experiments.recording import Frame, RecordedRun
 from ..plots import BLACK, BLUE, GREEN, PINK, RED
 from .display import load_plotly
@@ -22,7 +23,8 @@ _STYLE = {
     "dsc_target": (3, RED, "solid", "triangle-up"),
 }
 _TITLES = (
-    f"<b style='color:{GREEN}'>━ L<sub>seg</sub></b>   <b style='color:{PINK}'>┅ L<sub>adv</sub></b>",
+    f"<b style='color:{GREEN}'>━ L<sub>seg</sub></b>   "
+    f"<b style='color:{PINK}'>┅ L<sub>adv</sub></b>",
     f"<b>Features</b>   <b style='color:{BLUE}'>● S</b>   <b style='color:{RED}'>▲ T</b>",
     "<b>Discriminator: S or T?</b> accuracy, %",
     f"<b>DSC, %</b>   <b style='color:{BLUE}'>● on S</b>   <b style='color:{RED}'>▲ on T</b>",
@@ -45,8 +47,15 @@ def empty_figure() -> Any:
         for name in CURVES:
             figure.add_trace(_curve(name, pinned), row=_STYLE[name][0], col=1)
     for name, colour, symbol in (("S", BLUE, "circle"), ("T", RED, "triangle-up")):
-        marker = {"symbol": symbol, "color": colour, "size": 12, "line": {"color": "white", "width": 1}}
-        figure.add_trace(go.Scatter(mode="markers", name=name, marker=marker, hoverinfo="skip"), row=1, col=2)
+        marker = {
+            "symbol": symbol,
+            "color": colour,
+            "size": 12,
+            "line": {"color": "white", "width": 1},
+        }
+        figure.add_trace(
+            go.Scatter(mode="markers", name=name, marker=marker, hoverinfo="skip"), row=1, col=2
+        )
     _dress(figure)
     figure._config = {"responsive": True, "displayModeBar": False}
     return figure
@@ -56,41 +65,98 @@ def _curve(name: str, pinned: bool) -> Any:
     _, colour, dash, symbol = _STYLE[name]
     line = {"color": colour, "width": 2 if pinned else 3, "dash": "dash" if pinned else dash}
     if symbol and not pinned:
-        return go.Scatter(mode="lines+markers", line=line, marker={"symbol": symbol, "size": 9}, name=name)
-    return go.Scatter(mode="lines", line=line, opacity=0.6 if pinned else 1, name=f"{name} pinned" if pinned else name)
+        return go.Scatter(
+            mode="lines+markers", line=line, marker={"symbol": symbol, "size": 9}, name=name
+        )
+    return go.Scatter(
+        mode="lines",
+        line=line,
+        opacity=0.6 if pinned else 1,
+        name=f"{name} pinned" if pinned else name,
+    )
 
 
 def _dress(figure: Any) -> None:
-    axis = {"gridcolor": "#e5e5e5", "zeroline": False, "showline": True, "linecolor": "#888", "fixedrange": True}
+    axis = {
+        "gridcolor": "#e5e5e5",
+        "zeroline": False,
+        "showline": True,
+        "linecolor": "#888",
+        "fixedrange": True,
+    }
     figure.update_layout(
-        template="none", height=480, margin={"l": 58, "r": 8, "t": 30, "b": 44}, showlegend=False, hovermode=False,
-        font={"size": 16, "color": "#111"}, dragmode=False, autosize=True,
+        template="none",
+        height=480,
+        margin={"l": 58, "r": 8, "t": 30, "b": 44},
+        showlegend=False,
+        hovermode=False,
+        font={"size": 16, "color": "#111"},
+        dragmode=False,
+        autosize=True,
         shapes=[_level(50, "y3"), _level(0.693, "y"), _cursor(0)],
-    )  # fmt: skip
+    )
     figure.update_annotations(font_size=17, xanchor="left", x=0.0)
     figure.layout.annotations[1].update(x=figure.layout.xaxis2.domain[0])
-    for text, y, ref, side in (("chance", 50, "y3", "top"), ("ln 2 = chance", -0.159, "y", "bottom")):
+    for text, y, ref, side in (
+        ("chance", 50, "y3", "top"),
+        ("ln 2 = chance", -0.159, "y", "bottom"),
+    ):
         figure.add_annotation(
-            text=text, x=1, xref="x domain", y=y, yref=ref, xanchor="right", yanchor=side, showarrow=False, font={"size": 14}
+            text=text,
+            x=1,
+            xref="x domain",
+            y=y,
+            yref=ref,
+            xanchor="right",
+            yanchor=side,
+            showarrow=False,
+            font={"size": 14},
         )
     figure.update_xaxes(**axis, rangemode="tozero")
     figure.update_yaxes(**axis)
-    figure.update_yaxes(type="log", row=1, col=1, nticks=4, exponentformat="power")
+    figure.update_yaxes(
+        type="log",
+        row=1,
+        col=1,
+        nticks=4,
+        exponentformat="power",
+        autorangeoptions={"include": [0.4, 1.5]},
+    )
     figure.update_yaxes(range=[0, 102], tickvals=[0, 50, 100], row=2, col=1)
     figure.update_yaxes(range=[0, 102], tickvals=[0, 50, 100], row=3, col=1)
     figure.update_xaxes(title_text="step", title_standoff=4, row=3, col=1)
-    figure.update_xaxes(showticklabels=False, title_text="PC 1", title_standoff=4, rangemode="normal", row=1, col=2)
+    figure.update_xaxes(
+        showticklabels=False, title_text="PC 1", title_standoff=4, rangemode="normal", row=1, col=2
+    )
     figure.update_yaxes(showticklabels=False, title_text="PC 2", title_standoff=4, row=1, col=2)
 
 
 def _level(y: float, axis: str) -> dict[str, Any]:
     line = {"color": "#555", "width": 2, "dash": "dot"}
-    return {"type": "line", "x0": 0, "x1": 1, "xref": "x domain", "y0": y, "y1": y, "yref": axis, "line": line}
+    return {
+        "type": "line",
+        "x0": 0,
+        "x1": 1,
+        "xref": "x domain",
+        "y0": y,
+        "y1": y,
+        "yref": axis,
+        "line": line,
+    }
 
 
 def _cursor(step: float) -> dict[str, Any]:
     line = {"color": "#777", "width": 2}
-    return {"type": "line", "x0": step, "x1": step, "xref": "x", "y0": 0, "y1": 1, "yref": "paper", "line": line}
+    return {
+        "type": "line",
+        "x0": step,
+        "x1": step,
+        "xref": "x",
+        "y0": 0,
+        "y1": 1,
+        "yref": "paper",
+        "line": line,
+    }
 
 
 Drawn = Mapping[str, tuple[Sequence[float] | np.ndarray, Sequence[float] | np.ndarray]]
@@ -106,14 +172,17 @@ def _seen(run: RecordedRun) -> Iterable[tuple[Any, ...]]:
 
 
 def live(history: Sequence[Mapping[str, float]], frames: Sequence[Frame]) -> Drawn:
-    """Return name -> (steps, values) of a run, shares in percent and not more points than can be seen."""
+    """Return name -> (steps, values) of a run, shares in percent, thinned for the eye."""
     reports = thinned(history)
     steps = [report["step"] for report in reports]
     seen = [frame.step for frame in frames]
     return {
         "loss_seg": (steps, [report["loss_seg"] for report in reports]),
         "loss_adv": (steps, [report["loss_adv"] for report in reports]),
-        "discriminator_accuracy": (steps, [100 * report["discriminator_accuracy"] for report in reports]),
+        "discriminator_accuracy": (
+            steps,
+            [100 * report["discriminator_accuracy"] for report in reports],
+        ),
         "dsc_source": (seen, [100 * frame.dsc_source for frame in frames]),
         "dsc_target": (seen, [100 * frame.dsc_target for frame in frames]),
     }
@@ -126,7 +195,10 @@ def thinned(history: Sequence[Any]) -> list[Any]:
 
 
 def fill(figure: Any, drawn: Drawn, pinned: bool = False) -> None:
-    """Put a run's curves into the figure (call it inside one batch_update); without any, take them away."""
+    """Put a run's curves into the figure; an empty run takes them away.
+
+    Call it inside one batch_update.
+    """
     for index, name in enumerate(CURVES):
         x, y = drawn.get(name, ((), ()))
         trace = figure.data[index + (0 if pinned else len(CURVES))]

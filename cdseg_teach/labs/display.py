@@ -1,4 +1,4 @@
-"""What differs between front ends and versions of ipywidgets, in one place; and the bundle that every lab is shown as."""
+"""What differs between front ends, in one place, and the bundle that labs are shown as."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import base64
 import sys
 from typing import Any
 
+import anywidget
+
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def with_tooltip(widget: Any, text: str) -> Any:
-    """Set the tooltip of a control, whatever this version of ipywidgets calls it, and return the control."""
-    name = "tooltip" if widget.has_trait("tooltip") else "description_tooltip"  # ipywidgets 7 (Colab) has the latter
+    """Set the tooltip of a control in any version of ipywidgets; return the control."""
+    name = (
+        "tooltip" if widget.has_trait("tooltip") else "description_tooltip"
+    )  # ipywidgets 7 (Colab) has the latter
     setattr(widget, name, text)
     return widget
 
@@ -19,8 +23,10 @@ def with_tooltip(widget: Any, text: str) -> Any:
 def load_plotly() -> Any:
     """Return plotly.graph_objects with its widget loaded, in a quarter of the usual time.
 
-    plotly loads nbformat, nbformat loads jsonschema, and that compiles the grammars of international web addresses: three seconds
-    that no lab has use for. jsonschema does without that package where it is absent, so it is hidden meanwhile.
+    plotly loads nbformat, nbformat loads jsonschema, and that compiles the grammars of
+    international web addresses: three seconds
+    that no lab has use for. jsonschema does without that package where it is absent, so it is
+    hidden meanwhile.
     """
     hidden = "rfc3987_syntax"
     before = sys.modules.get(hidden)
@@ -36,11 +42,30 @@ def load_plotly() -> Any:
     return go
 
 
-class Shown:
-    """Base of the labs: a widget where there is a kernel, a still picture elsewhere, and a line of text for tests.
+class Fit(anywidget.AnyWidget):
+    """A widget without a face that tells plotly when the box it stands in has another size.
 
-    The widget itself is built on first use, so a lab runs headless without it. Its state is never stored in a notebook; without a
-    kernel the still picture is what is seen (GitHub, nbviewer, print).
+    plotly measures its place before the notebook has laid it out, and again only when the window
+    changes.
+    """
+
+    _esm = """
+    function render({ el }) {
+      const observer = new ResizeObserver(() =>
+        requestAnimationFrame(() => window.dispatchEvent(new Event("resize"))));
+      requestAnimationFrame(() => observer.observe(el.parentElement ?? el));
+      return () => observer.disconnect();
+    }
+    export default { render };
+    """
+
+
+class Shown:
+    """Base of the labs: a widget where there is a kernel, a still picture elsewhere.
+
+    Tests compare its line of text. The widget is built on first use, so a lab runs headless
+    without it. Its state is never stored in a notebook: without a kernel the still picture is
+    what is seen (GitHub, nbviewer, print).
     """
 
     _widget: Any = None
@@ -50,7 +75,7 @@ class Shown:
         raise NotImplementedError
 
     def still(self) -> tuple[bytes, str] | None:
-        """Return the state as a PNG and its alternative text; None where the line of text says it all."""
+        """Return the state as a PNG and its alternative text, or None."""
         return None
 
     @property
@@ -60,8 +85,11 @@ class Shown:
             self._widget = self.build()
         return self._widget
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
-        # Written out, since ipywidgets 7 has _ipython_display_ instead, which would leave text and picture out.
+    def _repr_mimebundle_(
+        self, include: Any = None, exclude: Any = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        # Written out, since ipywidgets 7 has _ipython_display_ instead, which would leave text and
+        # picture out.
         view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
         data = {"text/plain": repr(self), WIDGET_VIEW: view}
         still = self.still()

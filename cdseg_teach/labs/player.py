@@ -14,9 +14,10 @@ Report = dict[str, float]
 class Player:
     """Advance something step by step, either at once (`run`) or in small portions (`tick`).
 
-    A clock (in the labs the browser's) calls `tick` with the generation that `play` returned. Each `play`, `pause` and `reset`
-    starts a new generation, so a tick that was under way before them finds itself stale and does nothing: however often the
-    player is restarted, one loop remains.
+    A clock (in the labs the browser's) calls `tick` with the generation that `play` returned. Each
+    `play`, `pause` and `reset`
+    starts a new generation, so a tick that was under way before them finds itself stale and does
+    nothing: however often the player is restarted, one loop remains.
 
     Parameters
     ----------
@@ -46,11 +47,16 @@ class Player:
         self.playing = False
 
     def step(self, **how: Any) -> Report:
-        """Do one step and return its report; an error pauses the player, is kept in `error`, and is raised."""
+        """Do one step and return its report.
+
+        An error pauses the player, is kept in `error`, and is raised.
+        """
         with self._lock:
             try:
                 report = self._advance(**how)
-            except BaseException as problem:  # an interrupt, too, must leave the player paused and usable
+            except (
+                BaseException
+            ) as problem:  # an interrupt, too, must leave the player paused and usable
                 self.pause()
                 self.error = problem if isinstance(problem, Exception) else None
                 raise
@@ -58,7 +64,10 @@ class Player:
             return report
 
     def run(self, n: int, after: Callable[[], None] | None = None, **how: Any) -> None:
-        """Do n steps at once, calling `after` behind each: the same steps and numbers as n steps by the clock."""
+        """Do n steps at once, calling `after` behind each.
+
+        The same steps and numbers as n steps by the clock.
+        """
         self.pause()
         self.error = None
         for _ in range(n):
@@ -67,7 +76,7 @@ class Player:
                 after()
 
     def tick(self, generation: int, budget_s: float) -> int:
-        """Do as many steps as fit into `budget_s` seconds (at least one), unless stale; return how many were done."""
+        """Do steps for `budget_s` seconds (at least one) unless stale; return how many."""
         if not self._lock.acquire(blocking=False):
             return 0  # another thread is stepping
         done, end = 0, time.perf_counter() + budget_s

@@ -13,9 +13,10 @@ from ..problems import Problem
 from .display import Shown, with_tooltip
 
 LEGEND = (
-    "<style>.cdseg-viewer .widget-label, .cdseg-viewer select, .cdseg-viewer .widget-readout {font-size: 16px}</style>"
-    f"<span style='font-size:15px'><b style='color:{plots.COLOUR['prediction']}'>━</b> prediction, full line&emsp;"
-    "<b>┅</b> truth, dashed white</span>"
+    "<style>.cdseg-viewer .widget-label, .cdseg-viewer select, .cdseg-viewer .widget-readout"
+    " {font-size: 16px}</style>"
+    f"<span style='font-size:15px'><b style='color:{plots.COLOUR['prediction']}'>━</b> "
+    "prediction, full line&emsp;<b>┅</b> truth, dashed white</span>"
 )
 
 
@@ -37,39 +38,59 @@ class SliceViewer(Shown):
         If the prediction is not on the subject's grid.
     """
 
-    def __init__(self, subject: Any, prediction: np.ndarray | None = None, channels: Sequence[str] = ()) -> None:
+    def __init__(
+        self, subject: Any, prediction: np.ndarray | None = None, channels: Sequence[str] = ()
+    ) -> None:
         grid = subject.image.shape[1:]
         if prediction is not None and prediction.shape != grid:
-            raise Problem(f"{subject.name}: prediction of shape {prediction.shape}, image {grid}; predict this subject")
+            raise Problem(
+                f"{subject.name}: prediction of shape {prediction.shape}, image {grid}; "
+                "predict this subject"
+            )
         self.subject, self.prediction = subject, prediction
         self.channels = list(channels) or [f"channel {i}" for i in range(len(subject.image))]
         self.channel, self.overlay = 0, True
-        largest = subject.label if subject.label is not None else prediction
-        self.z = int(np.argmax((largest > 0).sum(axis=(1, 2)))) if largest is not None else grid[0] // 2
+        self.z = plots.telling_slice(subject)
 
     def picture(self) -> np.ndarray:
-        """Return uint8 [Y, X, 3] as radiologists hang it: front up, the patient's right on the left."""
-        masks = (self.prediction, self.subject.label) if self.overlay else (None, None)
-        outlines = [None if m is None else plots.upright(m[self.z], self.subject.affine) for m in masks]
-        plane = plots.upright(self.subject.image[self.channel, self.z], self.subject.affine)
-        return plots.outlined(plots.grey(plane), *outlines)
+        """Return uint8 [Y, X, 3] as radiologists hang it.
+
+        Front up, the patient's right on the left.
+        """
+        volumes = (self.prediction, self.subject.label) if self.overlay else (None, None)
+        masks = [None if volume is None else volume[self.z] for volume in volumes]
+        return plots.slice_picture(self.subject, self.channel, self.z, masks[0], masks[1])
 
     def __repr__(self) -> str:
         return f"SliceViewer({self.subject.name}, {self.channels[self.channel]}, slice {self.z})"
 
     def still(self) -> tuple[bytes, str]:
         """Return the slice as a PNG and its alternative text."""
-        outlines = "with outlines of prediction (full) and truth (dashed)" if self.overlay else "without outlines"
-        alt = f"{self.channels[self.channel]}, slice {self.z} of subject {self.subject.name}, {outlines}."
-        return plots.encoded(self.picture()), alt
+        outlines = (
+            "with outlines of prediction (full) and truth (dashed)"
+            if self.overlay
+            else "without outlines"
+        )
+        where = f"{self.channels[self.channel]}, slice {self.z} of subject {self.subject.name}"
+        return plots.encoded(self.picture()), f"{where}, {outlines}."
 
     def build(self) -> w.Widget:
         """Return the widget: slice, channel, overlay, picture."""
         last = self.subject.image.shape[1] - 1
-        z = with_tooltip(w.IntSlider(description="Slice", min=0, max=last, value=self.z), "Arrow keys leaf through")
-        channel = w.Dropdown(description="Channel", options=[(n, i) for i, n in enumerate(self.channels)], value=self.channel)
+        z = with_tooltip(
+            w.IntSlider(description="Slice", min=0, max=last, value=self.z),
+            "Arrow keys leaf through",
+        )
+        channel = w.Dropdown(
+            description="Channel",
+            options=[(n, i) for i, n in enumerate(self.channels)],
+            value=self.channel,
+        )
         overlay = w.Checkbox(description="Outlines", value=self.overlay, indent=False)
-        y, x = (n * s for n, s in zip(self.subject.image.shape[2:], self.subject.spacing_mm[1:], strict=True))
+        y, x = (
+            n * s
+            for n, s in zip(self.subject.image.shape[2:], self.subject.spacing_mm[1:], strict=True)
+        )
         size = {"width": "460px", "height": f"{round(460 * y / x)}px"}
         image = w.Image(format="png", value=plots.encoded(self.picture()), layout=w.Layout(**size))
 

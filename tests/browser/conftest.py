@@ -23,7 +23,9 @@ def _need_chromium() -> str:
     if CHROMIUM:
         return CHROMIUM
     if os.environ.get("CDSEG_TEACH_REQUIRE_BROWSER") == "1":
-        pytest.fail("no Chromium found, and CDSEG_TEACH_REQUIRE_BROWSER=1 asks for one: install chromium")
+        pytest.fail(
+            "no Chromium found, and CDSEG_TEACH_REQUIRE_BROWSER=1 asks for one: install chromium"
+        )
     return pytest.skip("no Chromium found: install chromium to run the browser tests")
 
 
@@ -33,24 +35,42 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     _need_chromium()
     home = tmp_path_factory.mktemp("jupyter")
     folder = home / "notebooks"
-    news = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    news = (
+        home
+        / "settings"
+        / "@jupyterlab"
+        / "apputils-extension"
+        / "notification.jupyterlab-settings"
+    )
     news.parent.mkdir(parents=True)
     folder.mkdir()
     news.write_text(NO_NEWS)
     places = {
-        "JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime",
-        "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces", "IPYTHONDIR": "ipython",
-    }  # fmt: skip
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "IPYTHONDIR": "ipython",
+    }
     paths = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
     environment = os.environ | {name: str(home / place) for name, place in places.items()} | paths
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser", "--ServerApp.ip=127.0.0.1",
-        f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}",
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--allow-root",
+        "--expose-app-in-browser",
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={TOKEN}",
         f"--ServerApp.root_dir={folder}",
-    ]  # fmt: skip
+    ]
     log = home / "server.log"
     with log.open("w") as file:
         process = subprocess.Popen(command, env=environment, stdout=file, stderr=subprocess.STDOUT)
@@ -81,7 +101,9 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=_need_chromium(), args=CHROMIUM_OPTIONS)
+        started = playwright.chromium.launch(
+            executable_path=_need_chromium(), args=CHROMIUM_OPTIONS
+        )
         yield started
         started.close()
 
@@ -93,7 +115,12 @@ def notebook(server: Server, browser: Any) -> Iterator[Notebook]:
     page = context.new_page()
     opened = Notebook(page, server)
     page.on("pageerror", lambda error: opened.complaints.append(f"page: {error}"))
-    page.on("console", lambda m: opened.complaints.append(f"console: {m.text}") if m.type == "error" else None)
+    page.on(
+        "console",
+        lambda m: opened.complaints.append(f"console: {m.text}") if m.type == "error" else None,
+    )
     yield opened
-    page.evaluate("() => window.jupyterapp?.serviceManager?.sessions?.shutdownAll()")  # no kernel stays
+    page.evaluate(
+        "() => window.jupyterapp?.serviceManager?.sessions?.shutdownAll()"
+    )  # no kernel stays
     context.close()

@@ -19,7 +19,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "artifacts"
 TOKEN = "for-this-test-only"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 # Nothing but the page itself may talk: labs work without a network.
 CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 NO_NEWS = '{"fetchNews": "false", "checkForUpdates": false}'
@@ -35,8 +37,12 @@ class Server:
 
     def write(self, name: str, *cells: str) -> str:
         """Write a notebook of code cells into the served folder."""
-        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata=kernel)
+        kernel = {
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
+        }
+        notebook = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata=kernel
+        )
         nbformat.write(notebook, self.folder / name)
         return name
 
@@ -60,22 +66,30 @@ class Notebook:
 
     def run_all(self, timeout_s: float = 120) -> None:
         """Run all cells and wait until the kernel has nothing left to do."""
-        self.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+        self.page.evaluate(
+            "() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
+        )
         counted = f"{self._CURRENT}.content.model.cells"
         done = f"Array.from({counted}).every(c => c.type !== 'code' || c.executionCount > 0)"
         self.page.wait_for_function(f"() => {done}", timeout=timeout_s * 1000)
         self.wait_for_idle()
 
     def wait_for_idle(self, timeout_s: float = 60) -> None:
-        """Wait until the kernel has been idle twice in a row."""
-        status = f"{self._CURRENT}.context.sessionContext.session.kernel.status"
-        for _ in range(2):
-            self.page.wait_for_function(f"() => {status} === 'idle'", timeout=timeout_s * 1000)
-            self.page.wait_for_timeout(200)
+        """Wait until the kernel has answered all that it was asked until now."""
+        kernel = f"{self._CURRENT}.context.sessionContext.session.kernel"
+        self.page.evaluate(
+            f"() => {{ window.answered = false;"
+            f" {kernel}.requestKernelInfo().then(() => window.answered = true); }}"
+        )
+        self.page.wait_for_function(
+            f"() => window.answered && {kernel}.status === 'idle'", timeout=timeout_s * 1000
+        )
 
     def button(self, text: str) -> Any:
         """The button with this text in the notebook's outputs."""
-        return self.page.locator(".jp-OutputArea .jupyter-button", has_text=re.compile(rf"^\s*{re.escape(text)}\s*$"))
+        return self.page.locator(
+            ".jp-OutputArea .jupyter-button", has_text=re.compile(rf"^\s*{re.escape(text)}\s*$")
+        )
 
     def slider(self, label: str) -> Any:
         """The handle of the slider with this label; it has the keyboard's focus when clicked."""
@@ -83,7 +97,7 @@ class Notebook:
         return self.page.locator(".widget-inline-hbox").filter(has=label_is).locator(".noUi-handle")
 
     def drag(self, label: str, share: float, steps: int = 12) -> None:
-        """Drag a slider's handle to a share (0..1) of its length, slowly enough to be seen on the way."""
+        """Drag a slider's handle to a share (0..1) of its length, slowly."""
         handle = self.slider(label)
         track = handle.locator("xpath=ancestor::*[contains(@class, 'noUi-target')]").bounding_box()
         box = handle.bounding_box()
@@ -114,10 +128,12 @@ class Notebook:
         return path
 
     def errors(self) -> list[str]:
-        """What went wrong until now: in the browser's console, in cells, and in the kernel's log."""
+        """What went wrong until now: in the browser's console, in cells, in the kernel's log."""
         self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
         cells = f"Array.from({self._CURRENT}.content.model.cells).filter(c => c.type === 'code')"
         outputs = self.page.evaluate(f"() => {cells}.flatMap(c => c.outputs.toJSON())")
-        wrong = [str(o) for o in outputs if o["output_type"] == "error" or o.get("name") == "stderr"]
+        wrong = [
+            str(o) for o in outputs if o["output_type"] == "error" or o.get("name") == "stderr"
+        ]
         log = self.server.log.read_text()
         return [*self.complaints, *wrong, *re.findall(r"Traceback[\s\S]{0,2000}", log)]

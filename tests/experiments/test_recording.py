@@ -15,7 +15,9 @@ from cdseg_teach.problems import Problem
 
 @pytest.fixture(scope="module")
 def run(study: Study) -> RecordedRun:
-    return record(study, Adversarial(study, seed=0, batch_size=2, device="cpu"), 6, every=2, alpha=1.0)
+    return record(
+        study, Adversarial(study, seed=0, batch_size=2, device="cpu"), 6, every=2, alpha=1.0
+    )
 
 
 def test_numbers_of_every_step_pictures_of_every_few(run: RecordedRun) -> None:
@@ -43,13 +45,15 @@ def test_a_broken_file_is_a_problem_of_one_line(tmp_path: Path, content: bytes |
     path = tmp_path / "run.npz"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(Problem, match="run.npz") as problem:
+    with pytest.raises(Problem, match=r"run\.npz") as problem:
         RecordedRun.from_npz(path)
     assert "\n" not in str(problem.value)
 
 
 def test_looking_changes_nothing(study: Study) -> None:
-    watched, alone = (Supervised(study.source.train, seed=0, batch_size=2, device="cpu") for _ in range(2))
+    watched, alone = (
+        Supervised(study.source.train, seed=0, batch_size=2, device="cpu") for _ in range(2)
+    )
     recorder = Recorder(study, every=1)
     recorder.begin(watched)
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""The α lab at the level of traits: what its controls do to it, and what it shows, without a browser."""
+"""The α lab without a browser: what its controls do to it, and what it shows."""
 
 from __future__ import annotations
 
@@ -56,8 +56,12 @@ def test_headless_and_clock_give_the_same_numbers(
     assert list(headless.player.history) == list(view.lab.player.history)
 
 
-def test_the_numbers_are_those_of_the_method(study: Study, checkpoint: Supervised, lab: AlphaLab) -> None:
-    adapted = Adversarial(study, start_from=checkpoint, alpha=1.0, seed=0, batch_size=2, device="cpu")
+def test_the_numbers_are_those_of_the_method(
+    study: Study, checkpoint: Supervised, lab: AlphaLab
+) -> None:
+    adapted = Adversarial(
+        study, start_from=checkpoint, alpha=1.0, seed=0, batch_size=2, device="cpu"
+    )
     lab.run(3)
     expected = [adapted.step() for _ in range(3)]
     seen = [{key: report[key] for key in expected[0]} for report in lab.player.history]
@@ -109,11 +113,19 @@ def test_one_player_at_a_time(view: AlphaView) -> None:
     weights = lab.learner.state_dict()
     view.discriminator.click()
     after = lab.learner.state_dict()
-    assert all((weights["segmenter"][k] == after["segmenter"][k]).all() for k in weights["segmenter"])
-    assert any((weights["discriminator"][k] != after["discriminator"][k]).any() for k in weights["discriminator"])
+    assert all(
+        (weights["segmenter"][k] == after["segmenter"][k]).all() for k in weights["segmenter"]
+    )
+    assert any(
+        (weights["discriminator"][k] != after["discriminator"][k]).any()
+        for k in weights["discriminator"]
+    )
     view.segmenter.click()
     last = lab.learner.state_dict()
-    assert all((last["discriminator"][k] == after["discriminator"][k]).all() for k in after["discriminator"])
+    assert all(
+        (last["discriminator"][k] == after["discriminator"][k]).all()
+        for k in after["discriminator"]
+    )
     assert lab.step_count == 2
 
 
@@ -187,7 +199,9 @@ def test_starts_and_the_joint_batch_begin_a_new_run(view: AlphaView) -> None:
         lab.reset("the moon")
 
 
-def test_goes_on_from_the_middle_of_a_recorded_run(study: Study, checkpoint: Supervised, lab: AlphaLab) -> None:
+def test_goes_on_from_the_middle_of_a_recorded_run(
+    study: Study, checkpoint: Supervised, lab: AlphaLab
+) -> None:
     lab.run(3)
     recorded, state = lab.recording(), lab.learner.state_dict()
     again = AlphaLab(study, checkpoint, recorded=recorded, resume=state, **FAST)
@@ -224,7 +238,16 @@ def test_one_bundle_with_text_picture_and_view(lab: AlphaLab) -> None:
 
 
 def test_controls_have_names_and_labels_are_spoken_of(view: AlphaView) -> None:
-    controls = (view.alpha, view.scrub, view.start, view.warm_up, view.joint, view.channel, view.play, view.pin)
+    controls = (
+        view.alpha,
+        view.scrub,
+        view.start,
+        view.warm_up,
+        view.joint,
+        view.channel,
+        view.play,
+        view.pin,
+    )
     assert all(control.description for control in controls)
     text = view.widget.children[-1].value
     assert "Target labels are used only to look" in text
@@ -237,6 +260,8 @@ def test_without_a_kernel_the_picture_is_what_is_seen(lab: AlphaLab) -> None:
     data, metadata = lab._repr_mimebundle_()
     output = nbformat.v4.new_output("execute_result", data, metadata=metadata, execution_count=1)
     cell = nbformat.v4.new_code_cell("lab", outputs=[output], execution_count=1)
-    page, _ = nbconvert.HTMLExporter(template_name="classic").from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
+    page, _ = nbconvert.HTMLExporter(template_name="classic").from_notebook_node(
+        nbformat.v4.new_notebook(cells=[cell])
+    )
     assert "<img" in page
     assert metadata["image/png"]["alt"] in page
