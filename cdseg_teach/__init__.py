@@ -25,7 +25,9 @@ _MODULE_OF = {
     "Subject": "cohorts",
     "Supervised": "methods",
     "brain_study": "cohorts.brain",
+    "claim": "experiments.claims",
     "evaluate": "evaluation",
+    "lecture_pack": "experiments.pack",
     "load_study": "cohorts.load",
     "steps": "methods",
 }

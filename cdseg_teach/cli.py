@@ -255,6 +255,33 @@ def _add_data(commands: argparse._SubParsersAction[_Parser]) -> None:
     check.set_defaults(run=_data_check)
 
 
+def _pack_build(arguments: argparse.Namespace) -> int:
+    from cdseg_teach.experiments.pack_build import build
+
+    build(arguments.only)
+    return 0
+
+
+def _pack_verify(arguments: argparse.Namespace) -> int:
+    from cdseg_teach.experiments.pack_build import verify
+
+    verdicts = []
+    for checked, right in verify():
+        print(f"{'ok' if right else '!!'}  {checked}")
+        verdicts.append(right)
+    return 0 if all(verdicts) else 1
+
+
+def _add_pack(commands: argparse._SubParsersAction[_Parser]) -> None:
+    parser = commands.add_parser("pack", help="checkpoints and results that ship with the package")
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    build = actions.add_parser("build", help="build what is missing or stale")
+    build.add_argument("--only", metavar="NAME", help="one entry")
+    build.set_defaults(run=_pack_build)
+    verify = actions.add_parser("verify", help="check hashes, repeat first steps and one row")
+    verify.set_defaults(run=_pack_verify)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Declare every command and its options."""
     parser = _Parser(
@@ -269,6 +296,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_table(commands)
     _add_sweep(commands)
     _add_data(commands)
+    _add_pack(commands)
     _add_lab(commands)
     return parser
 

@@ -44,6 +44,7 @@ def examine() -> list[Finding]:
         *_computing(),
         _memory(),
         _data(),
+        _pack(),
         _chromium(),
     ]
 
@@ -169,6 +170,17 @@ def _data() -> Finding:
         mend = "set CDSEG_TEACH_DATA to the folder with the scans, or unset it"
         return Finding("real scans", f"{folder} is not a folder", mend)
     return Finding("real scans", folder)
+
+
+def _pack() -> Finding:
+    manifest = Path(__file__).parent / "lecture_pack" / "pack.json"
+    try:
+        entries = json.loads(manifest.read_text(encoding="utf-8"))
+        newest = max(entry["date"] for entry in entries.values())
+    except (OSError, ValueError, KeyError):
+        mend = "cdseg-teach pack build (it trains for a while), or install the package again"
+        return Finding("lecture pack", "missing: the labs would open untrained", mend)
+    return Finding("lecture pack", f"{len(entries)} entries, the newest of {newest}")
 
 
 def _chromium() -> Finding:

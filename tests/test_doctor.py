@@ -114,3 +114,16 @@ def test_the_doctor_survives_without_torch():
     answer = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
     assert "torch is missing" in answer.stdout
+
+
+def test_a_missing_pack_is_built(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "__file__", str(tmp_path / "doctor.py"))
+    assert "cdseg-teach pack build" in doctor._pack().mend
+
+
+def test_the_pack_says_when_it_was_made(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "__file__", str(tmp_path / "doctor.py"))
+    manifest = tmp_path / "lecture_pack" / "pack.json"
+    manifest.parent.mkdir()
+    manifest.write_text('{"source": {"date": "2026-01-30"}, "table": {"date": "2026-01-31"}}')
+    assert doctor._pack() == doctor.Finding("lecture pack", "2 entries, the newest of 2026-01-31")

@@ -147,38 +147,42 @@ def estimate(jobs: Sequence[Job]) -> str:
 
 def train_source(job: Job) -> Start:
     """Train the source learner that jobs of this seed begin with."""
-    with _one_thread():
-        began = time.perf_counter()
-        learner = learner_of(
-            "source", job.studies(seed=job.seed), seed=job.seed, steps=job.steps, device=job.device
-        )
-        _train(learner, job.steps or METHODS["source"].steps)
-        return Start(weights_of(learner), time.perf_counter() - began)
+    with one_thread():
+        study = job.studies(seed=job.seed)
+        learner = learner_of("source", study, seed=job.seed, steps=job.steps, device=job.device)
+        seconds = train(learner, job.steps or METHODS["source"].steps)
+        return Start(weights_of(learner), seconds)
 
 
 def run_job(job: Job, start: Start | None = None) -> Outcome:
     """Train one method and evaluate it on the test subjects of both domains."""
-    with _one_thread():
-        study, began = job.studies(seed=job.seed), time.perf_counter()
-        source = None
+    with one_thread():
+        study, source, seconds = job.studies(seed=job.seed), None, 0.0
         if start is not None:
             source = learner_of("source", study, seed=job.seed, device=job.device)
             load_weights(source, start.weights)
+            seconds = start.seconds
         if job.method == "source" and source is not None:
-            learner: Learner = source
-        else:
-            learner = learner_of(
-                job.method,
-                study,
-                source,
-                seed=job.seed,
-                alpha=job.alpha,
-                steps=job.steps,
-                device=job.device,
-            )
-            _train(learner, job.step_count)
-        seconds = time.perf_counter() - began + (start.seconds if start else 0.0)
+            return _outcome(job, study, source, source, seconds)
+        learner = learner_of(
+            job.method,
+            study,
+            source,
+            seed=job.seed,
+            alpha=job.alpha,
+            steps=job.steps,
+            device=job.device,
+        )
+        seconds += train(learner, job.step_count)
         return _outcome(job, study, learner, source, seconds)
+
+
+def train(learner: Learner, n: int) -> float:
+    """Let a learner take `n` steps, and return the seconds they took."""
+    began = time.perf_counter()
+    for _ in steps(learner, n, progress=False):
+        pass
+    return time.perf_counter() - began
 
 
 def weights_of(learner: Learner) -> bytes:
@@ -268,18 +272,14 @@ class _Here(Executor):
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """Compute on one thread of the CPU, and go back to as many as before."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _train(learner: Learner, n: int) -> None:
-    for _ in steps(learner, n, progress=False):
-        pass
 
 
 def _outcome(

@@ -15,7 +15,7 @@ from cdseg_teach.methods import Adversarial, Learner, Supervised
 from cdseg_teach.problems import Problem
 
 SOURCE_STEPS = 500
-ADAPTATION_STEPS = 300
+ADAPTATION_STEPS = 500
 ALPHA = 1.0
 
 #: Training from scratch: source, source_without_shifted_channel, oracle.

@@ -48,14 +48,12 @@ class Results:
         return cls(rows[list(COLUMNS)], pd.DataFrame([outcome.facts for outcome in outcomes]))
 
     def write(self, out: Path, methods: Path) -> None:
-        """Write both files, each whole or not at all."""
-        for table, file in ((self.rows, out), (self.methods, methods)):
-            with tempfile.NamedTemporaryFile(
-                "w", dir=file.parent, prefix=file.name, suffix=".part", delete=False
-            ) as part:
-                table.to_csv(part, index=False)
-            os.chmod(part.name, 0o644)  # a temporary file is its owner's only
-            os.replace(part.name, file)
+        """Write both files, or none; both lie in one folder."""
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".part-") as part:
+            for rows, file in ((self.rows, out), (self.methods, methods)):
+                rows.to_csv(Path(part) / file.name, index=False)
+            for file in (out, methods):
+                os.replace(Path(part) / file.name, file)
 
 
 def table_jobs(

@@ -1,0 +1,94 @@
+"""Jobs give the same numbers wherever they run, and fail in one line."""
+
+import sys
+from functools import partial
+
+import pytest
+import torch
+from toy import toy_study
+
+from cdseg_teach.experiments import jobs
+from cdseg_teach.experiments.jobs import Job, executor_from, local_processes, run_jobs
+from cdseg_teach.problems import Problem, RunFailed
+
+
+SMALL = partial(toy_study, subjects=2)
+
+
+def job(method="source", seed=0, studies=SMALL):
+    return Job(studies, method, seed, alpha=1.0, steps=2, device="cpu")
+
+
+def without_memory(seed):
+    raise MemoryError("no room")
+
+
+def without_data(seed):
+    raise Problem("T2.nii.gz: is missing; add it")
+
+
+def test_processes_give_the_numbers_of_this_process():
+    asked = [job("source"), job("adversarial")]
+    here = run_jobs(asked, progress=False)
+    with local_processes(2) as pool:
+        there = run_jobs(asked, pool, progress=False)
+    for ours, theirs in zip(here, there, strict=True):
+        assert ours.rows.drop(columns="seconds").equals(theirs.rows.drop(columns="seconds"))
+
+
+def test_one_core_needs_no_other_process():
+    with local_processes(1) as executor:
+        assert executor is None
+
+
+def test_facts_of_each_run():
+    source, longer, without = (
+        outcome.facts
+        for outcome in run_jobs(
+            [job(name) for name in ("source", "source_longer", "source_without_shifted_channel")],
+            progress=False,
+        )
+    )
+    assert source["parameters_changed"] == 0
+    assert 0 < longer["parameters_changed"] <= longer["parameters"]
+    assert without["parameters_changed"] == without["parameters"]
+    assert without["channels"] == "one"
+    assert source["direction"] == "two_to_other"
+    assert longer["seconds"] > source["seconds"]
+    for facts in (source, longer, without):
+        assert 0 <= facts["a_distance"] <= 2
+        assert 0 <= facts["ece"] <= 1
+        assert 0 <= facts["ece_near"] <= 1
+
+
+def test_threads_are_as_before_after_a_job():
+    before = torch.get_num_threads()
+    run_jobs([job()], progress=False)
+    assert torch.get_num_threads() == before
+
+
+def test_a_job_that_breaks_is_a_failed_run():
+    with pytest.raises(RunFailed, match="MemoryError: no room"):
+        run_jobs([job(studies=without_memory)], progress=False)
+
+
+def test_a_users_mistake_stays_one():
+    with pytest.raises(Problem, match=r"T2\.nii\.gz"):
+        run_jobs([job("oracle", studies=without_data)], progress=False)
+
+
+@pytest.mark.parametrize("name", ["threads", "dask", "dask://", "tcp://somewhere:1"])
+def test_an_unknown_executor_is_named(name):
+    with pytest.raises(Problem, match="local or dask"), executor_from(name, 2):
+        pass
+
+
+def test_dask_is_asked_for_only_when_wanted(monkeypatch):
+    monkeypatch.setitem(sys.modules, "dask.distributed", None)
+    with pytest.raises(Problem, match="pip install"), executor_from("dask://host:8786", 2):
+        pass
+
+
+def test_the_estimate_counts_the_source_learner_once():
+    text = jobs.estimate([job("source"), job("source_longer"), job("adversarial")])
+    assert text.startswith("3 runs, 6 steps of training: about ")

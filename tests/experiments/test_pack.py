@@ -1,0 +1,142 @@
+"""A small pack of the toy study: built, read, verified, gone on with, and told when stale."""
+
+import dataclasses
+import json
+from functools import partial
+
+import numpy as np
+import pytest
+from toy import toy_study
+
+from cdseg_teach.evaluation import evaluate
+from cdseg_teach.experiments import pack_build, recipes
+from cdseg_teach.experiments.pack import ENTRIES, FOLDER, MANIFEST, LecturePack, Plan
+from cdseg_teach.experiments.pack_build import build, verify, why_stale
+from cdseg_teach.problems import Problem
+
+
+def toy_reference():
+    return [1.0, 2.0]
+
+
+PLAN = Plan(
+    partial(toy_study, subjects=2),
+    toy_reference,
+    steps=4,
+    seeds=(0, 1),
+    alphas=(0.0, 1.0),
+    every=2,
+)
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pack")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pack_build, "local_processes", partial(pack_build.local_processes, 1))
+        build(folder=folder, plan=PLAN, say=lambda line: None)
+    return LecturePack(folder, PLAN)
+
+
+def test_every_file_is_there_and_nothing_else(pack):
+    files = {file for files, _ in ENTRIES.values() for file in files}
+    assert {path.name for path in pack.folder.iterdir()} == {MANIFEST, *files}
+
+
+def test_each_entry_says_how_it_was_made(pack):
+    for name, entry in pack.manifest.items():
+        assert entry["seeds"] == list(PLAN.seeds_of(name))
+        assert {"settings", "date", "versions", "machine", "hash"} <= set(entry)
+
+
+def test_a_second_build_does_nothing(pack):
+    said = []
+    build(folder=pack.folder, plan=PLAN, say=said.append)
+    assert said == [f"{name}: up to date" for name in ENTRIES]
+
+
+def test_it_can_be_verified(pack):
+    verdicts = list(verify(pack.folder, PLAN))
+    assert all(right for _, right in verdicts)
+    assert len(verdicts) == len(ENTRIES) + 2
+
+
+def test_a_checkpoint_predicts_as_the_table_says(pack):
+    study = PLAN.studies(seed=0)
+    learner = pack.checkpoint(study)
+    subject = study.source.test[0]
+    overlap = evaluate(learner, [subject], ("blob",))
+    row = pack.table().query("method == 'source' and seed == 0 and domain == 'source'").iloc[0]
+    assert overlap.dsc[0] == pytest.approx(row.dsc)
+
+
+def test_a_run_goes_on_from_its_middle_to_the_recorded_end(pack):
+    study = PLAN.studies(seed=0)
+    learner = recipes.learner_of("adversarial", study, pack.checkpoint(study), steps=PLAN.steps)
+    learner.load_state_dict(pack.middle_state())
+    middle, whole = pack.recorded(until_middle=True), pack.recorded()
+    assert len(middle.reports) == learner.steps_done == 2
+    again = [learner.step()["loss_seg"] for _ in range(2)]
+    assert again == pytest.approx([report["loss_seg"] for report in whole.reports[2:]], rel=1e-4)
+    end = pack.adapted(study).predict_probabilities(study.target.test[0].image)
+    np.testing.assert_allclose(
+        end, learner.predict_probabilities(study.target.test[0].image), atol=1e-3
+    )
+
+
+def test_scores_remember_where_they_come_from(pack):
+    score = pack.score("adversarial")
+    assert 0 <= score <= 100
+    assert score.seeds == (0, 1)
+    assert pack.score("adversarial", alpha=1.0) == pytest.approx(score)
+    with pytest.raises(Problem, match="'tent'"):
+        pack.score("tent")
+
+
+def test_a_changed_setting_is_stale(pack, monkeypatch):
+    monkeypatch.setitem(recipes.ADVERSARIAL, "discriminator_learning_rate", 0.1)
+    with pytest.raises(Problem, match="cdseg-teach pack build"):
+        pack.recorded("adversarial")
+    assert why_stale(pack, "source", toy_reference()) is None
+    assert "recipe" in (why_stale(pack, "adversarial", toy_reference()) or "")
+
+
+def test_a_changed_rendering_is_stale_but_not_its_last_digit(pack):
+    assert why_stale(pack, "source", [1.0, 2.01]) is None
+    assert "renders" in (why_stale(pack, "source", [1.0, 2.05]) or "")
+
+
+def test_a_missing_pack_says_how_to_build_it(tmp_path):
+    with pytest.raises(Problem, match="cdseg-teach pack build"):
+        LecturePack(tmp_path, PLAN).table()
+
+
+def test_a_broken_manifest_says_how_to_build_it(tmp_path):
+    (tmp_path / MANIFEST).write_text("{")
+    with pytest.raises(Problem, match="cdseg-teach pack build"):
+        LecturePack(tmp_path, PLAN).table()
+
+
+def test_an_interrupted_build_keeps_what_it_has(tmp_path, monkeypatch):
+    plan = dataclasses.replace(PLAN, steps=1)
+
+    def interrupted(pack, part):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(pack_build._BUILDERS, "source_without_shifted_channel", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        build(folder=tmp_path, plan=plan, say=lambda line: None)
+    assert {path.name for path in tmp_path.iterdir()} == {MANIFEST, "source.pt"}
+    assert set(json.loads((tmp_path / MANIFEST).read_text())) == {"source"}
+
+
+def test_an_unknown_entry_is_named(tmp_path):
+    with pytest.raises(Problem, match="'everything'"):
+        build("everything", tmp_path, PLAN)
+
+
+@pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the pack is not built yet")
+def test_the_shipped_pack_is_current():
+    pack = LecturePack()
+    reference = pack.plan.reference()
+    assert {name: why_stale(pack, name, reference) for name in ENTRIES} == dict.fromkeys(ENTRIES)

@@ -1,0 +1,80 @@
+"""Each row is trained as it says, and the control is the adversarial row without its game."""
+
+import inspect
+
+import pytest
+import torch
+from toy import toy_study
+
+from cdseg_teach.experiments import recipes
+from cdseg_teach.experiments.recipes import METHODS, collapsing, learner_of
+from cdseg_teach.methods import Adversarial, Supervised
+from cdseg_teach.problems import Problem
+
+
+@pytest.fixture(scope="module")
+def start(study):
+    learner = learner_of("source", study, steps=2)
+    learner.step()
+    return learner
+
+
+def test_the_table_has_the_lectures_rows_in_order():
+    assert list(METHODS) == [
+        "source",
+        "source_without_shifted_channel",
+        "source_longer",
+        "adversarial",
+        "oracle",
+    ]
+
+
+def test_source_longer_is_adversarial_at_alpha_0_bit_for_bit(study, start):
+    control = learner_of("source_longer", study, start, steps=4)
+    game = learner_of("adversarial", study, start, alpha=0.0, steps=4)
+    for _ in range(4):
+        control.step()
+        game.step()
+    ours, theirs = control.state_dict(), game.state_dict()
+    for part in ("segmenter", "averaged"):
+        assert all(torch.equal(ours[part][name], theirs[part][name]) for name in ours[part])
+
+
+def test_only_the_oracle_reads_target_labels(start):
+    study = toy_study()
+    blind = [name for name in METHODS if name != "oracle"]
+    study.target.splits["train"].__dict__["subjects"] = study.target.train
+    for method in blind:
+        learner_of(method, study, start, steps=1).step()
+    with pytest.raises(Problem, match="has no label"):
+        learner_of("oracle", study, steps=1)
+
+
+def test_only_one_row_drops_the_shifted_channel(study):
+    assert METHODS["source_without_shifted_channel"].view(study).source.channels == ("one",)
+    assert METHODS["adversarial"].view(study) is study
+
+
+def test_a_study_without_shifted_channel_cannot_drop_it(study):
+    same = study.without_channels(study.shifted_channels)
+    with pytest.raises(Problem, match="no shifted channel"):
+        METHODS["source_without_shifted_channel"].view(same)
+
+
+def test_steps_set_the_schedule(study, start):
+    assert learner_of("source", study).schedule_steps == recipes.SOURCE_STEPS
+    assert learner_of("adversarial", study, start).schedule_steps == recipes.ADAPTATION_STEPS
+    assert learner_of("adversarial", study, start, steps=7).schedule_steps == 7
+
+
+def test_the_collapse_scene_takes_every_safety_away(study, start):
+    learner = collapsing(study, start)
+    assert isinstance(learner, Adversarial)
+    assert learner.gradient_clip is None
+    assert learner.schedule_steps is None
+    assert learner.source_statistics == "running"
+
+
+@pytest.mark.parametrize("settings", ["SUPERVISED", "ADAPTATION"])
+def test_settings_shared_by_rows_are_every_learners(settings):
+    assert set(getattr(recipes, settings)) <= set(inspect.signature(Supervised).parameters)

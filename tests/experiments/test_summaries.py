@@ -1,0 +1,90 @@
+"""Means, spreads and intervals against numbers that were worked out by hand."""
+
+import math
+
+import pandas as pd
+import pytest
+from scipy import stats
+
+from cdseg_teach.experiments.summaries import (
+    LECTURE,
+    paired_gain,
+    per_seed,
+    recovered,
+    report,
+    summary,
+    sweep_report,
+)
+
+DSC = {
+    "source": (0.2, 0.4),
+    "source_longer": (0.3, 0.3),
+    "adversarial": (0.5, 0.7),
+    "oracle": (0.8, 0.8),
+}
+
+
+def rows_of(dsc=DSC):
+    rows = [
+        {"task": "brain", "method": method, "seed": seed, "alpha": 1.0, "domain": domain}
+        | {"subject": name, "structure": "lesion", "dsc": value + shift, "recall": value}
+        | {"precision": value, "hd95_mm": 1.0, "assd_mm": 1.0, "seconds": 1.0}
+        for method, values in dsc.items()
+        for seed, value in enumerate(values)
+        for domain in ("source", "target")
+        for name, shift in (("a", -0.1), ("b", 0.1))
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_per_seed_is_in_percent():
+    assert list(per_seed(rows_of(), "adversarial")) == pytest.approx([50, 70])
+
+
+def test_summary_pools_subjects_and_spreads_over_seeds():
+    line = summary(rows_of()).loc["source"]
+    assert line["recall"] == "30.0 (11.5)"
+    assert line["± seeds"] == "14.1"
+    assert list(summary(rows_of()).index) == list(DSC)
+
+
+def test_paired_gain_is_students_interval():
+    gain = paired_gain(rows_of())
+    expected = stats.ttest_1samp([20, 40], 0).confidence_interval(0.95)
+    assert gain.mean == pytest.approx(30)
+    assert (gain.low, gain.high) == pytest.approx((expected.low, expected.high))
+    assert gain.seeds == 2
+
+
+def test_one_seed_has_no_interval():
+    rows = rows_of()
+    gain = paired_gain(rows[rows.seed == 0])
+    assert math.isnan(gain.low)
+    assert "no interval" in str(gain)
+
+
+def test_recovered_is_the_share_of_the_way():
+    assert recovered(rows_of()) == pytest.approx((60 - 30) / (80 - 30))
+
+
+def test_no_way_to_go_is_undefined():
+    assert math.isnan(recovered(rows_of(DSC | {"oracle": (0.1, 0.1)})))
+
+
+def test_the_lectures_table_stands_beside_ours_and_is_marked():
+    text = report(rows_of())
+    assert "real scans of Kamnitsas et al. 2017, not simulated" in text
+    assert "15.7 (13.5)" in text
+    assert "62.7 (19.8)" in text
+    assert list(LECTURE.columns) == ["DSC", "recall", "precision"]
+
+
+def test_a_table_of_one_method_has_no_gain():
+    rows = rows_of()
+    assert "source_longer" not in report(rows[rows.method == "oracle"])
+
+
+def test_sweep_report_has_a_line_an_alpha():
+    rows = rows_of({"adversarial": (0.5, 0.7)})
+    text = sweep_report(pd.concat([rows, rows.assign(alpha=3.0)]))
+    assert text.count("60.0 (14.1)") == 4
