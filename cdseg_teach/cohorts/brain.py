@@ -16,7 +16,7 @@ from .cache import cached_subjects
 from .normalise import normalise
 from .study import Cohort, Split, Study, Subject
 
-SIZES = {"train": 16, "validation": 4, "test": 8}
+SIZES = {"train": 32, "validation": 4, "test": 8}
 PHYSICS = 1  # raise it with any change of anatomy or scanners that changes a voxel
 
 
@@ -41,7 +41,7 @@ def brain_study(
     shift : position of the dial between the two scanners, 0 to 1; 0 leaves no shift but that of
         the subjects, 1 is the lecture's.
     source, target : the scanners at 0 and at 1 of the dial.
-    sizes : subjects a split, in each cohort; 16 to train, 4 to validate, 8 to test.
+    sizes : subjects a split, in each cohort; 32 to train, 4 to validate, 8 to test.
     grid : the working grid.
 
     Raises

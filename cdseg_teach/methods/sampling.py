@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
@@ -55,9 +57,8 @@ class SliceBatches:
             raise Problem(f"batch_size {batch_size} holds no slice; use 1 or more")
         for subject in subjects:
             _check_image(subject, like=subjects[0])
-        slices = [np.moveaxis(subject.image, 1, 0) for subject in subjects]
-        stack = torch.from_numpy(np.concatenate(slices).astype(np.float32, copy=False))
-        self.images = stack.to(device, memory_format=torch.channels_last)
+        self._stack = _stacked_images(subjects, device)
+        self.images = self._stack.slices
         self.labels = _stacked_labels(subjects).to(device) if labelled else None
         self.batch_size = batch_size
         self.generator = torch.Generator().manual_seed(seed)
@@ -79,6 +80,38 @@ class SliceBatches:
 
     def _images(self, chosen: Tensor) -> Tensor:
         return self.images[chosen].contiguous(memory_format=torch.channels_last)
+
+
+@dataclass(frozen=True, eq=False)
+class _Stack:
+    """Slices [N, C, H, W] on a device, and the volumes they are copies of."""
+
+    slices: Tensor
+    volumes: tuple[np.ndarray, ...]
+
+
+# Several learners of one study share one stack: in a notebook they would otherwise fill the memory
+# with copies. A stack keeps its volumes alive, so that an id in a key cannot come to mean another.
+_stacks: WeakValueDictionary[tuple[object, ...], _Stack] = WeakValueDictionary()
+
+
+def _stacked_images(subjects: Sequence[Subject], device: torch.device) -> _Stack:
+    volumes = tuple(subject.image for subject in subjects)
+    key = (str(device), *map(id, volumes))
+    stack = _stacks.get(key)
+    if stack is None:
+        channels, _, height, width = volumes[0].shape
+        count = sum(volume.shape[1] for volume in volumes)
+        slices = torch.empty(
+            (count, channels, height, width), memory_format=torch.channels_last, device=device
+        )
+        first = 0
+        for volume in volumes:
+            part = torch.from_numpy(np.moveaxis(volume, 1, 0).astype(np.float32))
+            slices[first : first + len(part)] = part.to(device)
+            first += len(part)
+        stack = _stacks[key] = _Stack(slices, volumes)
+    return stack
 
 
 def _check_image(subject: Subject, like: Subject) -> None:

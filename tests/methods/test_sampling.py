@@ -65,3 +65,11 @@ def test_broken_subjects_are_named():
 def test_nobody_to_learn_from_is_a_problem():
     with pytest.raises(Problem, match="at least one"):
         SliceBatches([], 4, 0, CPU)
+
+
+def test_learners_of_the_same_subjects_share_their_slices(study):
+    one, other = (SliceBatches(study.target.train, 4, seed, CPU, labelled=False) for seed in (0, 1))
+    oracle = SliceBatches(study.target.labelled_train, 4, 0, CPU)
+    fewer = SliceBatches(study.target.train[:1], 4, 0, CPU, labelled=False)
+    assert one.images is other.images is oracle.images
+    assert fewer.images.data_ptr() != one.images.data_ptr()
