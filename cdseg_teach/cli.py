@@ -132,7 +132,8 @@ def _run(
     report: Callable[[DataFrame], str],
 ) -> None:
     """Check everything, run the jobs, write both files, print the summary."""
-    from cdseg_teach.experiments.jobs import estimate, executor_from, run_jobs
+    from cdseg_teach.experiments.executors import executor_from
+    from cdseg_teach.experiments.jobs import estimate, run_jobs
     from cdseg_teach.experiments.table import Results, check_writable
     from cdseg_teach.runtime import pick_device
 

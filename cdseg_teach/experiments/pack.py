@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,16 +16,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from cdseg_teach.anatomy import Grid, brain_subjects
 from cdseg_teach.cohorts import Study, brain_study
 from cdseg_teach.cohorts.normalise import normalise
 from cdseg_teach.experiments import recipes
 from cdseg_teach.experiments.claims import Score
-from cdseg_teach.experiments.jobs import Studies, load_weights
+from cdseg_teach.experiments.jobs import Studies
 from cdseg_teach.experiments.recording import RecordedRun
 from cdseg_teach.experiments.summaries import per_seed
+from cdseg_teach.experiments.weights import from_bytes, load_weights
 from cdseg_teach.methods import Adversarial, Learner
 from cdseg_teach.networks import Discriminator, UNet
 from cdseg_teach.problems import Problem
@@ -160,7 +159,7 @@ class LecturePack:
 
     def middle_state(self) -> dict[str, Any]:
         """The adversarial learner's whole state at the middle of its run, to go on from."""
-        return self._state("adversarial_middle.pt")
+        return from_bytes(self._file("adversarial", "adversarial_middle.pt").read_bytes())
 
     def adapted(self, study: Study) -> Adversarial:
         """The adversarial learner at the end of its recorded run, to predict with."""
@@ -180,6 +179,10 @@ class LecturePack:
     def sweep(self) -> pd.DataFrame:
         """The rows of sweep.csv."""
         return pd.read_csv(self._file("sweep", "sweep.csv"))
+
+    def sweep_methods(self) -> pd.DataFrame:
+        """The facts of each run of the sweep, such as the discriminator's accuracy."""
+        return pd.read_csv(self._file("sweep", "sweep_methods.csv"))
 
     def score(
         self,
@@ -206,11 +209,6 @@ class LecturePack:
             at = "" if alpha is None else f" at alpha {alpha:g}"
             raise Problem(f"the lecture pack has no {method!r}{at} on {domain!r}; see its {name}()")
         return Score(float(values.mean()), tuple(values.index), self.manifest[name]["date"])
-
-    def _state(self, file: str) -> dict[str, Any]:
-        content = io.BytesIO(self._file("adversarial", file).read_bytes())
-        state: dict[str, Any] = torch.load(content, map_location="cpu", weights_only=True)
-        return state
 
     def _file(self, name: str, file: str) -> Path:
         """Path of an entry's file, once the entry is known to be there and of today's settings."""

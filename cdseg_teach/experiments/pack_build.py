@@ -17,20 +17,13 @@ import numpy as np
 
 from cdseg_teach.cohorts import Study
 from cdseg_teach.experiments import recipes
-from cdseg_teach.experiments.jobs import (
-    Job,
-    as_bytes,
-    local_processes,
-    one_thread,
-    run_job,
-    train,
-    train_source,
-    weights_of,
-)
+from cdseg_teach.experiments.executors import local_processes, one_thread
+from cdseg_teach.experiments.jobs import Job, run_job, train, train_source
 from cdseg_teach.experiments.pack import ENTRIES, FOLDER, MANIFEST, SEED, LecturePack, Plan
 from cdseg_teach.experiments.recording import Recorder, record, watch
 from cdseg_teach.experiments.summaries import per_seed
-from cdseg_teach.experiments.table import Results, sweep, table
+from cdseg_teach.experiments.table import sweep, table
+from cdseg_teach.experiments.weights import as_bytes, weights_of
 from cdseg_teach.problems import Problem
 
 FIRST_STEPS = 10
@@ -174,9 +167,7 @@ def _table(pack: LecturePack, part: Path) -> None:
 def _sweep(pack: LecturePack, part: Path) -> None:
     plan = pack.plan
     with local_processes() as executor:
-        results: Results = sweep(
-            plan.studies, plan.alphas, plan.seeds, steps=plan.steps, executor=executor
-        )
+        results = sweep(plan.studies, plan.alphas, plan.seeds, steps=plan.steps, executor=executor)
     results.write(part / "sweep.csv", part / "sweep_methods.csv")
 
 

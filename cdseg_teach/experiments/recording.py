@@ -161,13 +161,12 @@ class Recorder:
         )
         self._keep(self._look(learner, features))
 
-    def resume(self, run: RecordedRun) -> None:
-        """Go on where a recorded run was, with its projection."""
+    def resume(self, run: RecordedRun, step: int) -> None:
+        """Go on where a recorded run was after a step, with its projection."""
         self.mean, self.axes = run.mean, run.axes
         columns = (run.masks, run.points, run.dsc_source.tolist(), run.dsc_target.tolist())
-        self.frames = [
-            Frame(int(s), *rest) for s, *rest in zip(run.frame_steps, *columns, strict=True)
-        ]
+        seen = zip(run.frame_steps.tolist(), *columns, strict=True)
+        self.frames = [Frame(at, *rest) for at, *rest in seen if at <= step]
 
     def after_step(self, learner: Any) -> None:
         """Look at the learner when it is time."""

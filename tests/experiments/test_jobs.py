@@ -1,5 +1,6 @@
 """Jobs give the same numbers wherever they run, and fail in one line."""
 
+import math
 import sys
 from functools import partial
 
@@ -8,9 +9,9 @@ import torch
 from toy import toy_study
 
 from cdseg_teach.experiments import jobs
-from cdseg_teach.experiments.jobs import Job, executor_from, local_processes, run_jobs
+from cdseg_teach.experiments.executors import executor_from, local_processes
+from cdseg_teach.experiments.jobs import Job, run_jobs
 from cdseg_teach.problems import Problem, RunFailed
-
 
 SMALL = partial(toy_study, subjects=2)
 
@@ -54,6 +55,7 @@ def test_facts_of_each_run():
     assert without["parameters_changed"] == without["parameters"]
     assert without["channels"] == "one"
     assert source["direction"] == "two_to_other"
+    assert math.isnan(longer["discriminator_accuracy"])
     assert longer["seconds"] > source["seconds"]
     for facts in (source, longer, without):
         assert 0 <= facts["a_distance"] <= 2
@@ -92,3 +94,8 @@ def test_dask_is_asked_for_only_when_wanted(monkeypatch):
 def test_the_estimate_counts_the_source_learner_once():
     text = jobs.estimate([job("source"), job("source_longer"), job("adversarial")])
     assert text.startswith("3 runs, 6 steps of training: about ")
+
+
+def test_how_often_the_discriminator_is_right_is_a_fact():
+    (outcome,) = run_jobs([job("adversarial")], progress=False)
+    assert 0 <= outcome.facts["discriminator_accuracy"] <= 1
