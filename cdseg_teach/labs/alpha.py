@@ -6,12 +6,13 @@ draws it.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import plots
+from ..experiments import recipes
+from ..experiments.pack import LecturePack, lecture_pack
 from ..experiments.recording import Frame, RecordedRun, Recorder
 from ..problems import Problem
 from .display import Shown
@@ -44,7 +45,7 @@ class AlphaLab(Shown):
     warm_up, joint_batch
         Whether α is ramped up; whether S and T share a batch (see `Adversarial`).
     recorded, resume
-        A run that was recorded before, and the learner's state at its last step, from where the lab
+        A run that was recorded before, and the learner's state somewhere in it, from where the lab
         goes on.
     every
         Steps between two looks at the fixed slices.
@@ -86,6 +87,30 @@ class AlphaLab(Shown):
         self.player = Player(self._advance)
         self.start = self.starts[0]
         self.reset()
+
+    @classmethod
+    def from_pack(cls, study: Any, pack: LecturePack | None = None, **options: Any) -> AlphaLab:
+        """The lab as the lecture opens it: in the middle of the pack's recorded run.
+
+        Parameters
+        ----------
+        study
+            The study of the pack's checkpoint.
+        pack
+            The one that ships, unless told.
+        options
+            All others, in place of the table's own settings.
+        """
+        pack = pack or lecture_pack()
+        settings = recipes.ADAPTATION | recipes.ADVERSARIAL
+        settings["schedule_steps"] = recipes.ADAPTATION_STEPS
+        return cls(
+            study,
+            start_from=pack.checkpoint(study),
+            recorded=pack.recorded("adversarial", until_middle=True),
+            resume=pack.middle_state(),
+            **(settings | options),
+        )
 
     @property
     def alpha(self) -> float:
@@ -166,8 +191,8 @@ class AlphaLab(Shown):
         self.learner = self._new_learner()
         self._ramp = self.learner.warm_up
         if self.start == RECORDED and self._recorded is not None:
-            self.learner.load_state_dict(copy.deepcopy(self._resume))
-            self.recorder.resume(self._recorded)
+            self.learner.load_state_dict(self._resume)
+            self.recorder.resume(self._recorded, self.step_count)
             self.player.history.extend(self._recorded.reports[: self.step_count])
         else:
             self.recorder.begin(self.learner)

@@ -56,6 +56,8 @@ def empty_figure() -> Any:
         figure.add_trace(
             go.Scatter(mode="markers", name=name, marker=marker, hoverinfo="skip"), row=1, col=2
         )
+    # Never seen: it keeps the axes from shrinking about nothing before the first steps.
+    figure.add_trace(go.Scatter(x=[0, 10], y=[0.4, 1.5], opacity=0, hoverinfo="skip"), row=1, col=1)
     _dress(figure)
     figure._config = {"responsive": True, "displayModeBar": False}
     return figure
@@ -120,7 +122,6 @@ def _dress(figure: Any) -> None:
         col=1,
         nticks=4,
         exponentformat="power",
-        autorangeoptions={"include": [0.4, 1.5]},
     )
     figure.update_yaxes(range=[0, 102], tickvals=[0, 50, 100], row=2, col=1)
     figure.update_yaxes(range=[0, 102], tickvals=[0, 50, 100], row=3, col=1)
@@ -207,7 +208,7 @@ def fill(figure: Any, drawn: Drawn, pinned: bool = False) -> None:
 
 def fill_map(figure: Any, points: np.ndarray, domains: np.ndarray) -> None:
     """Put the projected features [slices, 2] into the map, S as circles and T as triangles."""
-    for domain, trace in enumerate(figure.data[2 * len(CURVES) :]):
+    for domain, trace in enumerate(figure.data[2 * len(CURVES) :][:2]):
         chosen = points[domains == domain].astype(np.float32)
         trace.update(x=chosen[:, 0], y=chosen[:, 1])
 
