@@ -423,3 +423,31 @@ def gallery(
             handles=patches, loc="outside lower center", ncols=3, fontsize=INK, frameon=False
         )
     return figure
+
+
+def score_table(
+    rows_of: Mapping[str, pd.DataFrame], title: str = "", subjects: bool = False
+) -> Picture:
+    """Show DSC, recall and precision in percent: mean (std) of each entry.
+
+    Parameters
+    ----------
+    rows_of
+        Name -> what `evaluate` gives.
+    title
+        Of the table.
+    subjects
+        Whether every subject has a line of its own above the mean.
+    """
+    import pandas as pd
+
+    from .evaluation import RATIOS, mean_std
+
+    lines = []
+    for name, rows in rows_of.items():
+        if subjects:
+            percent = (100 * rows[list(RATIOS)]).map("{:.1f}".format)
+            lines += [list(line) for line in zip(rows.subject, *percent.T.values, strict=True)]
+        means = [mean_std(rows[metric]) for metric in RATIOS]
+        lines.append([f"mean (std) {name}" if subjects else name, *means])
+    return table(pd.DataFrame(lines, columns=["", "DSC", "recall", "precision"]), title)
