@@ -324,7 +324,7 @@ def dress(axes: Axes, x_label: str, y_label: str, title: str = "") -> None:
 def table(frame: pd.DataFrame, title: str = "") -> Picture:
     """Show a small table as a picture; its cells are printed as they are, so format them first."""
     rows = [[str(cell) for cell in row] for row in frame.itertuples(index=False)]
-    figure = Picture(10, 0.55 * (len(rows) + 2))
+    figure = Picture(10, 0.45 * (len(rows) + 2))
     axes = figure.subplots()
     axes.set_axis_off()
     axes.set_title(title, fontsize=INK + 2, loc="left")
@@ -426,7 +426,7 @@ def gallery(
 
 
 def score_table(
-    rows_of: Mapping[str, pd.DataFrame], title: str = "", subjects: bool = False
+    rows_of: Mapping[str, pd.DataFrame], title: str = "", subjects_of: str = ""
 ) -> Picture:
     """Show DSC, recall and precision in percent: mean (std) of each entry.
 
@@ -436,8 +436,8 @@ def score_table(
         Name -> what `evaluate` gives.
     title
         Of the table.
-    subjects
-        Whether every subject has a line of its own above the mean.
+    subjects_of
+        The entry whose subjects have a line each, above its mean.
     """
     import pandas as pd
 
@@ -445,9 +445,9 @@ def score_table(
 
     lines = []
     for name, rows in rows_of.items():
-        if subjects:
+        if name == subjects_of:
             percent = (100 * rows[list(RATIOS)]).map("{:.1f}".format)
             lines += [list(line) for line in zip(rows.subject, *percent.T.values, strict=True)]
         means = [mean_std(rows[metric]) for metric in RATIOS]
-        lines.append([f"mean (std) {name}" if subjects else name, *means])
+        lines.append([name, *means])
     return table(pd.DataFrame(lines, columns=["", "DSC", "recall", "precision"]), title)
