@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
-.PHONY: setup lab test lint clean
+.PHONY: setup lab test lint notebooks clean
 
 setup: $(READY)
 
@@ -37,6 +37,10 @@ lint: $(READY)
 test: lint
 	$(BIN)/pytest
 	$(if $(NOTEBOOKS),$(BIN)/pytest --nbval --nbval-current-env $(NOTEBOOKS),@echo "no notebooks yet")
+
+# Run the text sources notebooks/*.py and store what they show in the .ipynb beside them.
+notebooks: $(READY)
+	$(BIN)/python data_scripts/run_notebooks.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache artifacts build *.egg-info

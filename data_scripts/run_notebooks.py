@@ -1,8 +1,8 @@
 """Run the notebooks and store what they show: `make notebooks`.
 
-The text source (`notebooks/*.py`) is what people edit and review. This makes the `.ipynb` beside it:
-runs every cell in a fresh kernel and keeps outputs that look the same anywhere, so that a notebook
-shows something before it is run, on a code host, in print.
+The text source (`notebooks/*.py`) is what people edit and review. This makes the `.ipynb` beside
+it: runs every cell in a fresh kernel and keeps outputs that look the same anywhere, so that a
+notebook shows something before it is run, on a code host, in print.
 
     python data_scripts/run_notebooks.py [NOTEBOOK.py ...]
 """
