@@ -26,6 +26,7 @@ _MODULE_OF = {
     "Supervised": "methods",
     "brain_study": "cohorts.brain",
     "claim": "experiments.claims",
+    "estimate": "methods",
     "evaluate": "evaluation",
     "lecture_pack": "experiments.pack",
     "load_study": "cohorts.load",

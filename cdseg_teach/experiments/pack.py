@@ -19,6 +19,7 @@ import pandas as pd
 
 from cdseg_teach.anatomy import Grid, brain_subjects
 from cdseg_teach.cohorts import Study, brain_study
+from cdseg_teach.cohorts.brain import SIZES
 from cdseg_teach.cohorts.normalise import normalise
 from cdseg_teach.experiments import recipes
 from cdseg_teach.experiments.claims import Score
@@ -82,8 +83,9 @@ class Plan:
     studies: Studies = brain_study
     reference: Callable[[], list[float]] = brain_reference
     steps: int | None = None
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    alphas: tuple[float, ...] = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6, 7)
+    sweep_seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    alphas: tuple[float, ...] = (0.0, 0.1, 0.3, 1.0, 10.0, 100.0)
     every: int = 5
 
     def settings(self, name: str) -> dict[str, Any]:
@@ -97,7 +99,7 @@ class Plan:
             }
             for kind in (Learner, Adversarial, UNet, Discriminator)
         }
-        run: dict[str, Any] = {"steps": self.steps, "seeds": self.seeds_of(name)}
+        run: dict[str, Any] = {"steps": self.steps, "seeds": self.seeds_of(name), "sizes": SIZES}
         if name == "sweep":
             run["alphas"] = self.alphas
         settings = {"run": run, "recipe": constants, "defaults": defaults}
@@ -106,7 +108,7 @@ class Plan:
 
     def seeds_of(self, name: str) -> tuple[int, ...]:
         """The seeds of an entry."""
-        return self.seeds if name in ("table", "sweep") else (SEED,)
+        return {"table": self.seeds, "sweep": self.sweep_seeds}.get(name, (SEED,))
 
     def fingerprint(self, name: str, reference: list[float]) -> str:
         """A hash over an entry's settings and the reference rendering."""

@@ -167,7 +167,9 @@ def _table(pack: LecturePack, part: Path) -> None:
 def _sweep(pack: LecturePack, part: Path) -> None:
     plan = pack.plan
     with local_processes() as executor:
-        results = sweep(plan.studies, plan.alphas, plan.seeds, steps=plan.steps, executor=executor)
+        results = sweep(
+            plan.studies, plan.alphas, plan.sweep_seeds, steps=plan.steps, executor=executor
+        )
     results.write(part / "sweep.csv", part / "sweep_methods.csv")
 
 

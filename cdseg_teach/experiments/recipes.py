@@ -23,13 +23,14 @@ SUPERVISED: dict[str, Any] = {"batch_size": 16, "learning_rate": 3e-3}
 #: Going on from the source learner: adversarial and its control share every one of these.
 ADAPTATION: dict[str, Any] = {"batch_size": 8, "learning_rate": 3e-3}
 #: The game itself, which the control does not play.
-ADVERSARIAL: dict[str, Any] = {"discriminator_learning_rate": 3e-3}
+ADVERSARIAL: dict[str, Any] = {"discriminator_learning_rate": 3e-3, "joint_batch": True}
 
 #: What the lecture breaks on purpose: norm layers frozen, no ramp, no clipping, no decay.
 COLLAPSE_STEPS = 150
 COLLAPSE: dict[str, Any] = {
     "alpha": 30.0,
     "warm_up": lambda step: 1.0,
+    "joint_batch": False,
     "source_statistics": "running",
     "target_statistics": "source",
     "gradient_clip": None,

@@ -24,6 +24,7 @@ PLAN = Plan(
     toy_reference,
     steps=4,
     seeds=(0, 1),
+    sweep_seeds=(0, 1),
     alphas=(0.0, 1.0),
     every=2,
 )
