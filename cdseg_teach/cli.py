@@ -106,7 +106,7 @@ def _table(arguments: argparse.Namespace) -> int:
             device=arguments.device,
         )
 
-    _run(arguments, jobs, Path(arguments.out).with_name("methods.csv"), summaries.report)
+    _run(arguments, jobs, Path(arguments.out).parent / "methods.csv", summaries.report)
     return 0
 
 
@@ -121,7 +121,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
 
     # A table in the same folder keeps its own methods.csv.
     out = Path(arguments.out)
-    _run(arguments, jobs, out.with_name(f"{out.stem}_methods.csv"), summaries.sweep_report)
+    _run(arguments, jobs, out.parent / f"{out.stem}_methods.csv", summaries.sweep_report)
     return 0
 
 
@@ -227,7 +227,9 @@ def _add_run_options(parser: argparse.ArgumentParser, out: str) -> None:
 def _data_make(arguments: argparse.Namespace) -> int:
     from cdseg_teach.experiments.export import write_study
 
-    write_study(_task(arguments.task)(seed=_number("seed", arguments.seed, int)), arguments.out)
+    study = _task(arguments.task)(seed=_number("seed", arguments.seed, int))
+    licence = "simulated from the ICBM152 2009 templates, whose terms apply"
+    write_study(study, arguments.out, licence=licence)
     print(f"written: {arguments.out}")
     return 0
 

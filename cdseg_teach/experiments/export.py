@@ -12,7 +12,7 @@ from cdseg_teach.cohorts.study import Study
 from cdseg_teach.problems import Problem
 
 
-def write_study(study: Study, folder: str | Path) -> None:
+def write_study(study: Study, folder: str | Path, *, licence: str = "") -> None:
     """Write `<folder>/source` and `<folder>/target`: both, or nothing.
 
     Raises
@@ -35,7 +35,7 @@ def write_study(study: Study, folder: str | Path) -> None:
                 part / role,
                 cohort,
                 provenance=f"simulated by cdseg_teach, task {study.name}, seed {study.seed}",
-                licence="CC0-1.0",
+                licence=licence,
             )
         os.replace(part, folder)
     finally:

@@ -71,15 +71,13 @@ def paired_gain(
 
     mean +- t(0.975, n - 1) s / sqrt(n), over the n seeds that have both.
     """
-    difference = (
-        per_seed(rows, better, metric, domain) - per_seed(rows, worse, metric, domain)
-    ).dropna()
-    n = len(difference)
-    mean = float(difference.mean()) if n else float("nan")
-    if n < 2:
-        return Gain(mean, float("nan"), float("nan"), n)
-    half = float(stats.t.ppf(0.975, n - 1) * difference.std() / np.sqrt(n))
-    return Gain(mean, mean - half, mean + half, n)
+    return _gain(per_seed(rows, better, metric, domain) - per_seed(rows, worse, metric, domain))
+
+
+def gain_over_alpha_0(rows: pd.DataFrame, alpha: float) -> Gain:
+    """Paired gain in DSC on T of one alpha of a sweep over its alpha 0: the same run, no game."""
+    played, idle = rows[rows.alpha == alpha], rows[rows.alpha == 0]
+    return _gain(per_seed(played, "adversarial") - per_seed(idle, "adversarial"))
 
 
 def recovered(rows: pd.DataFrame, method: str = "adversarial") -> float:
@@ -116,7 +114,22 @@ def sweep_report(rows: pd.DataFrame) -> str:
     each = rows.groupby(["alpha", "domain", "seed"])["dsc"].mean().unstack("domain")
     lines = each.groupby("alpha").agg(mean_std)
     lines.columns = [f"DSC on {'S' if name == 'source' else 'T'}" for name in lines.columns]
-    return "Mean (std) over seeds, in percent:\n" + lines.to_string()
+    parts = ["Mean (std) over seeds, in percent:", lines.to_string()]
+    alphas = sorted(set(rows.alpha))
+    if 0 in alphas:
+        parts += [f"alpha {x:g} - alpha 0, on T: {gain_over_alpha_0(rows, x)}" for x in alphas if x]
+    return "\n".join(parts)
+
+
+def _gain(difference: pd.Series) -> Gain:
+    """Mean of the seeds that have both, with Student's t interval."""
+    difference = difference.dropna()
+    n = len(difference)
+    mean = float(difference.mean()) if n else float("nan")
+    if n < 2:
+        return Gain(mean, float("nan"), float("nan"), n)
+    half = float(stats.t.ppf(0.975, n - 1) * difference.std() / np.sqrt(n))
+    return Gain(mean, mean - half, mean + half, n)
 
 
 def _line(target: pd.DataFrame, source: pd.DataFrame) -> dict[str, str]:

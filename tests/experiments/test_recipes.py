@@ -29,7 +29,8 @@ def test_the_table_has_the_lectures_rows_in_order():
     ]
 
 
-def test_source_longer_is_adversarial_at_alpha_0_bit_for_bit(study, start):
+def test_with_separate_passes_source_longer_is_alpha_0_bit_for_bit(study, start, monkeypatch):
+    monkeypatch.setitem(recipes.ADVERSARIAL, "joint_batch", False)
     control = learner_of("source_longer", study, start, steps=4)
     game = learner_of("adversarial", study, start, alpha=0.0, steps=4)
     for _ in range(4):

@@ -8,6 +8,7 @@ from scipy import stats
 
 from cdseg_teach.experiments.summaries import (
     LECTURE,
+    gain_over_alpha_0,
     paired_gain,
     per_seed,
     recovered,
@@ -88,3 +89,10 @@ def test_sweep_report_has_a_line_an_alpha():
     rows = rows_of({"adversarial": (0.5, 0.7)})
     text = sweep_report(pd.concat([rows, rows.assign(alpha=3.0)]))
     assert text.count("60.0 (14.1)") == 4
+
+
+def test_gain_over_alpha_0_is_paired_by_seed():
+    played, idle = rows_of({"adversarial": (0.5, 0.7)}), rows_of({"adversarial": (0.4, 0.5)})
+    sweep = pd.concat([idle.assign(alpha=0.0), played])
+    assert gain_over_alpha_0(sweep, 1.0).mean == pytest.approx(15)
+    assert "alpha 1 - alpha 0, on T: +15.0 points" in sweep_report(sweep)

@@ -1,0 +1,134 @@
+"""The commands that train, write and check: what they leave, and how they say no."""
+
+import gzip
+from functools import partial
+
+import pandas as pd
+import pytest
+from toy import toy_study
+
+from cdseg_teach import cli, cohorts
+from cdseg_teach.experiments import executors, pack_build
+from cdseg_teach.experiments.export import write_study
+
+SMALL = partial(toy_study, subjects=2)
+
+
+@pytest.fixture(autouse=True)
+def _toy_task_in_this_process(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cohorts, "brain_study", SMALL)
+    monkeypatch.setattr(executors, "available_cores", lambda: 1)
+
+
+def test_table_writes_both_files_and_prints_a_summary(tmp_path, capsys):
+    asked = ["table", "--methods", "source,adversarial", "--seeds", "0,1", "--steps", "2"]
+    assert cli.main([*asked, "--alpha", "0.5", "--out", "results.csv"]) == 0
+    rows = pd.read_csv(tmp_path / "results.csv")
+    assert len(rows) == 2 * 2 * 4  # methods, seeds, test subjects of both domains
+    assert set(rows[rows.method == "adversarial"].alpha) == {0.5}
+    assert len(pd.read_csv(tmp_path / "methods.csv")) == 4
+    printed = capsys.readouterr()
+    assert "Mean (std)" in printed.out
+    assert "4 runs, 8 steps of training: about" in printed.err
+
+
+def test_a_sweep_leaves_a_tables_methods_alone(tmp_path):
+    (tmp_path / "methods.csv").write_text("mine")
+    assert cli.main(["sweep", "--alphas", "0,1", "--seeds", "0", "--steps", "1"]) == 0
+    assert sorted(set(pd.read_csv("sweep.csv").alpha)) == [0, 1]
+    assert list(pd.read_csv("sweep_methods.csv").alpha) == [0, 1]
+    assert (tmp_path / "methods.csv").read_text() == "mine"
+
+
+def test_own_data_is_read_from_two_folders(tmp_path):
+    write_study(SMALL(), tmp_path / "toy")
+    folders = ["--source", "toy/source", "--target", "toy/target"]
+    asked = ["table", *folders, "--methods", "source", "--seeds", "0", "--steps", "1"]
+    assert cli.main(asked) == 0
+    assert set(pd.read_csv("results.csv").task) == {"own data"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "culprit"),
+    [
+        ("table --methods cure", "'cure'"),
+        ("table --methods ,", "no methods"),
+        ("table --seeds 0,one", "'one'"),
+        ("table --seeds 1.5", "'1.5'"),
+        ("table --seeds=-1", "-1"),
+        ("table --seeds 1,1", "twice"),
+        ("table --steps 0", "0 steps"),
+        ("table --steps few", "'few'"),
+        ("table --alpha nan", "nan"),
+        ("table --device abacus", "'abacus'"),
+        ("table --executor cloud", "'cloud'"),
+        ("table --task heart", "'heart' is not there yet"),
+        ("table --task liver", "'liver'"),
+        ("table --source a", "--target FOLDER"),
+        ("table --source a --target b", "a: cannot be read"),
+        ("table --out missing/results.csv", "missing/results.csv"),
+        ("table --out .", ".: is a folder"),
+        ("table --out methods.csv", "methods.csv"),
+        ("sweep --alphas=-1,nan", "-1"),
+        ("sweep --alphas=nan", "nan"),
+        ("sweep --alphas=much", "'much'"),
+        ("data make --out . --seed x", "'x'"),
+        ("data make --out new --task heart", "'heart' is not there yet"),
+        ("data check missing", "missing"),
+        ("pack build --only everything", "'everything'"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_2(tmp_path, capsys, arguments, culprit):
+    assert cli.main(arguments.split()) == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert culprit in printed.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_breaks_is_one_line_and_exit_1(tmp_path, capsys, monkeypatch):
+    def no_room(*_, **__):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr("cdseg_teach.experiments.jobs.learner_of", no_room)
+    assert cli.main(["table", "--methods", "oracle", "--seeds", "0", "--steps", "1"]) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "cdseg-teach: the run failed: MemoryError: no room"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_make_writes_what_data_check_accepts(tmp_path, capsys):
+    assert cli.main(["data", "make", "--task", "brain", "--seed", "1", "--out", "toy"]) == 0
+    for cohort in ("source", "target"):
+        assert cli.main(["data", "check", f"toy/{cohort}"]) == 0
+    assert cli.main(["data", "make", "--out", "toy"]) == 2
+    assert "not an empty folder" in capsys.readouterr().err
+
+
+def test_data_check_names_every_culprit(tmp_path, capsys):
+    write_study(SMALL(), tmp_path / "toy")
+    first, second, *_ = sorted((tmp_path / "toy" / "source").glob("sub-*"))
+    (first / "two.nii.gz").unlink()
+    whole = (second / "one.nii.gz").read_bytes()
+    (second / "one.nii.gz").write_bytes(whole[: len(whole) // 2])
+    assert cli.main(["data", "check", "toy/source"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert f"{first.name}/two.nii.gz: is missing" in lines[0]
+    assert f"{second.name}/one.nii.gz" in lines[1]
+    assert gzip.decompress(whole)  # the file was good before
+
+
+@pytest.mark.parametrize(("right", "status"), [(True, 0), (False, 1)])
+def test_pack_verify_exits_with_what_it_found(capsys, monkeypatch, right, status):
+    monkeypatch.setattr(pack_build, "verify", lambda: iter([("source is as said", right)]))
+    assert cli.main(["pack", "verify"]) == status
+    assert capsys.readouterr().out == f"{'ok' if right else '!!'}  source is as said\n"
+
+
+def test_pack_build_takes_one_entry(monkeypatch):
+    asked = []
+    monkeypatch.setattr(pack_build, "build", asked.append)
+    assert cli.main(["pack", "build", "--only", "source"]) == 0
+    assert asked == ["source"]
