@@ -22,8 +22,8 @@ ALPHA = 1.0
 SUPERVISED: dict[str, Any] = {"batch_size": 16, "learning_rate": 3e-3}
 #: Going on from the source learner: adversarial and its control share every one of these.
 ADAPTATION: dict[str, Any] = {"batch_size": 8, "learning_rate": 3e-3}
-#: The game itself, which the control does not play. A joint batch changes the norm layers' statistics
-#: at alpha = 0 already: the sweep's alpha = 0 is the second control, which has that and no game.
+#: The game itself, which the control does not play. A joint batch changes the statistics of norm
+#: layers at alpha = 0 already: the sweep's alpha = 0 is a second control, that has it and no game.
 ADVERSARIAL: dict[str, Any] = {"discriminator_learning_rate": 3e-3, "joint_batch": True}
 
 #: What the lecture breaks on purpose: norm layers frozen, no ramp, no clipping, no decay.
