@@ -448,6 +448,7 @@ def score_table(
         if name == subjects_of:
             percent = (100 * rows[list(RATIOS)]).map("{:.1f}".format)
             lines += [list(line) for line in zip(rows.subject, *percent.T.values, strict=True)]
-        means = [mean_std(rows[metric]) for metric in RATIOS]
+        # One subject has no spread.
+        means = [mean_std(rows[m]).removesuffix(" (0.0)" * (len(rows) == 1)) for m in RATIOS]
         lines.append([name, *means])
     return table(pd.DataFrame(lines, columns=["", "DSC", "recall", "precision"]), title)
