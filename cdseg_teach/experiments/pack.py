@@ -46,8 +46,7 @@ ENTRIES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "adversarial": (
         (
             "adversarial.npz",
-            "adversarial_middle.npz",
-            "adversarial_middle.pt",
+            "adversarial_opening.pt",
             "adversarial_end.pt",
         ),
         _GAME,
@@ -87,6 +86,9 @@ class Plan:
     sweep_seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     alphas: tuple[float, ...] = (0.0, 0.1, 0.3, 1.0, 10.0, 100.0)
     every: int = 5
+    #: Share of the adversarial run that is over when the lab opens: alpha has begun to act, and
+    #: what it does to the target is still to be seen.
+    opens_at: float = 0.2
 
     def settings(self, name: str) -> dict[str, Any]:
         """All that decides what an entry looks like, apart from the code and the rendering."""
@@ -100,6 +102,8 @@ class Plan:
             for kind in (Learner, Adversarial, UNet, Discriminator)
         }
         run: dict[str, Any] = {"steps": self.steps, "seeds": self.seeds_of(name), "sizes": SIZES}
+        if name == "adversarial":
+            run["opens_at"] = self.opens_at
         if name == "sweep":
             run["alphas"] = self.alphas
         settings = {"run": run, "recipe": constants, "defaults": defaults}
@@ -154,14 +158,13 @@ class LecturePack:
         load_weights(learner, weights)
         return learner
 
-    def recorded(self, name: str = "adversarial", *, until_middle: bool = False) -> RecordedRun:
-        """A recorded run, `"adversarial"` or `"collapse"`; to its end, or to its middle."""
-        suffix = "_middle" if until_middle else ""
-        return RecordedRun.from_npz(self._file(name, f"{name}{suffix}.npz"))
+    def recorded(self, name: str = "adversarial") -> RecordedRun:
+        """A recorded run, `"adversarial"` or `"collapse"`."""
+        return RecordedRun.from_npz(self._file(name, f"{name}.npz"))
 
-    def middle_state(self) -> dict[str, Any]:
-        """The adversarial learner's whole state at the middle of its run, to go on from."""
-        return from_bytes(self._file("adversarial", "adversarial_middle.pt").read_bytes())
+    def opening_state(self) -> dict[str, Any]:
+        """The adversarial learner's whole state where the lecture opens its run, to go on from."""
+        return from_bytes(self._file("adversarial", "adversarial_opening.pt").read_bytes())
 
     def adapted(self, study: Study) -> Adversarial:
         """The adversarial learner at the end of its recorded run, to predict with."""

@@ -141,10 +141,10 @@ def _adversarial(pack: LecturePack, part: Path) -> None:
         recorder, history = Recorder(study, every=pack.plan.every), list[dict[str, float]]()
         n = pack.plan.steps or recipes.ADAPTATION_STEPS
         recorder.begin(learner)
-        watch(learner, n // 2, recorder, history)
-        recorder.recording(history, seed=SEED).to_npz(part / "adversarial_middle.npz")
-        (part / "adversarial_middle.pt").write_bytes(as_bytes(learner.state_dict()))
-        watch(learner, n - n // 2, recorder, history)
+        opening = round(pack.plan.opens_at * n)
+        watch(learner, opening, recorder, history)
+        (part / "adversarial_opening.pt").write_bytes(as_bytes(learner.state_dict()))
+        watch(learner, n - opening, recorder, history)
         recorder.recording(history, seed=SEED).to_npz(part / "adversarial.npz")
         (part / "adversarial_end.pt").write_bytes(weights_of(learner))
 

@@ -90,7 +90,7 @@ class AlphaLab(Shown):
 
     @classmethod
     def from_pack(cls, study: Any, pack: LecturePack | None = None, **options: Any) -> AlphaLab:
-        """The lab as the lecture opens it: in the middle of the pack's recorded run.
+        """The lab as the lecture opens it: early in the pack's recorded run.
 
         Parameters
         ----------
@@ -107,8 +107,8 @@ class AlphaLab(Shown):
         return cls(
             study,
             start_from=pack.checkpoint(study),
-            recorded=pack.recorded("adversarial", until_middle=True),
-            resume=pack.middle_state(),
+            recorded=pack.recorded("adversarial"),
+            resume=pack.opening_state(),
             **(settings | options),
         )
 

@@ -27,6 +27,7 @@ PLAN = Plan(
     sweep_seeds=(0, 1),
     alphas=(0.0, 1.0),
     every=2,
+    opens_at=0.5,
 )
 
 
@@ -71,12 +72,12 @@ def test_a_checkpoint_predicts_as_the_table_says(pack):
     assert overlap.dsc[0] == pytest.approx(row.dsc)
 
 
-def test_a_run_goes_on_from_its_middle_to_the_recorded_end(pack):
+def test_a_run_goes_on_from_its_opening_to_the_recorded_end(pack):
     study = PLAN.studies(seed=0)
     learner = recipes.learner_of("adversarial", study, pack.checkpoint(study), steps=PLAN.steps)
-    learner.load_state_dict(pack.middle_state())
-    middle, whole = pack.recorded(until_middle=True), pack.recorded()
-    assert len(middle.reports) == learner.steps_done == 2
+    learner.load_state_dict(pack.opening_state())
+    whole = pack.recorded()
+    assert learner.steps_done == 2
     again = [learner.step()["loss_seg"] for _ in range(2)]
     assert again == pytest.approx([report["loss_seg"] for report in whole.reports[2:]], rel=1e-4)
     end = pack.adapted(study).predict_probabilities(study.target.test[0].image)
