@@ -1,4 +1,4 @@
-"""Pictures that stand still: matplotlib figures of their own, large type, readable without colour.
+"""Figures that stand still: matplotlib figures of their own, large type, readable without colour.
 
 No function touches pyplot's global state, so they may be called from widget callbacks. Figures
 carry their alternative text in `figure.alt`; `png` returns both.
@@ -7,6 +7,7 @@ carry their alternative text in `figure.alt`; `png` returns both.
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,35 +16,25 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.transforms import Bbox
-from PIL import Image
+
+from .slices import BLACK, BLUE, ERRORS, GREEN, PINK, RED, SKY
+
+# A notebook draws what it shows with `plots` alone.
+from .slices import errors as errors
+from .slices import slice_of as slice_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from .cohorts.study import Subject
-
-# Okabe and Ito 2008, "Color universal design": told apart with every common kind of colour
-# blindness.
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
-    "#000000",
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#F0E442",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-)
-COLOUR = {"source": BLUE, "target": RED, "prediction": ORANGE, "truth": "#FFFFFF"}
-MARKER = {"source": "o", "target": "^"}
-SERIES = tuple(
-    zip(
-        (BLUE, RED, GREEN, BLACK, PINK, SKY),
-        "o^sDvP",
-        ("-", "--", "-.", ":", "-", "--"),
-        strict=True,
-    )
+# Colour, marker and line of each curve; the first is the source's, the second the target's.
+SERIES = (
+    (BLUE, "o", "-"),
+    (RED, "^", "--"),
+    (GREEN, "s", "-."),
+    (BLACK, "D", ":"),
+    (PINK, "v", "-"),
+    (SKY, "P", "--"),
 )
 INK = 14  # points on a figure 10 inches wide
 
@@ -72,211 +63,6 @@ def png(figure: Picture, dpi: int = 100) -> tuple[bytes, str]:
     return file.getvalue(), figure.alt
 
 
-def upright(plane: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Turn a slice [Y, X] as radiologists hang it: front up, the patient's right on the left.
-
-    Parameters
-    ----------
-    plane
-        A slice of an array [Z, Y, X]; further axes may follow.
-    affine
-        4x4, from voxel (x, y, z) to mm (RAS+); only the signs of x and y are read.
-    """
-    if affine[1, 1] > 0:  # y grows towards the front, rows of a picture grow downwards
-        plane = plane[::-1]
-    return plane[:, ::-1] if affine[0, 0] > 0 else plane
-
-
-def grey(plane: np.ndarray, low: float = -2.5, high: float = 3.0) -> np.ndarray:
-    """Return a slice as uint8: `low` black, `high` white, and 0, the outside, black."""
-    return (np.clip((plane - low) / (high - low), 0, 1) * 255).astype(np.uint8) * (plane != 0)
-
-
-def outlined(
-    plane: np.ndarray,
-    prediction: np.ndarray | None = None,
-    truth: np.ndarray | None = None,
-    scale: int = 4,
-) -> np.ndarray:
-    """Enlarge a grey slice and draw outlines: prediction full and orange, truth dashed and white.
-
-    Parameters
-    ----------
-    plane
-        uint8 [Y, X].
-    prediction, truth
-        Class indices [Y, X], 0 = background; every structure is outlined.
-    scale
-        Enlargement, a whole number.
-
-    Returns
-    -------
-    uint8 [scale * Y, scale * X, 3].
-    """
-    size = (plane.shape[1] * scale, plane.shape[0] * scale)
-    big = np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BICUBIC))
-    picture = np.repeat(big[..., None], 3, axis=2)
-    row, column = np.ogrid[: size[1], : size[0]]
-    for mask, name in ((truth, "truth"), (prediction, "prediction")):
-        if mask is None:
-            continue
-        edge = _edge(np.kron(mask, np.ones((scale, scale), mask.dtype)))
-        if name == "truth":
-            picture[_thick(edge)] = (
-                0  # a dark rim, so that white stands out from bright lesions, too
-            )
-            edge = edge & ((row + column) // (2 * scale) % 3 < 2)
-        picture[_thick(edge) if name == "prediction" else edge] = _rgb(COLOUR[name])
-    return picture
-
-
-def slice_picture(
-    subject: Subject,
-    channel: int,
-    z: int,
-    prediction: np.ndarray | None = None,
-    truth: np.ndarray | None = None,
-) -> np.ndarray:
-    """Return one slice with outlines, uint8 [Y, X, 3], as radiologists hang it.
-
-    Parameters
-    ----------
-    prediction, truth
-        Class indices [Y, X] of this slice.
-    """
-    plane, *masks = (
-        None if plane is None else upright(plane, subject.affine)
-        for plane in (subject.image[channel, z], prediction, truth)
-    )
-    assert plane is not None
-    return outlined(grey(plane), masks[0], masks[1])
-
-
-def encoded(picture: np.ndarray) -> bytes:
-    """Return an array uint8 [Y, X] or [Y, X, 3] as PNG bytes, quickly."""
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, format="png", compress_level=1)
-    return file.getvalue()
-
-
-def _edge(mask: np.ndarray) -> np.ndarray:
-    """Mark the pixels whose neighbour to the right or below belongs to another class."""
-    edge = np.zeros(mask.shape, bool)
-    edge[:-1] |= mask[:-1] != mask[1:]
-    edge[:, :-1] |= mask[:, :-1] != mask[:, 1:]
-    return edge
-
-
-def _thick(edge: np.ndarray) -> np.ndarray:
-    """Let a line grow by one pixel to each side."""
-    thick = edge.copy()
-    thick[1:] |= edge[:-1]
-    thick[:, 1:] |= edge[:, :-1]
-    thick[:-1] |= edge[1:]
-    thick[:, :-1] |= edge[:, 1:]
-    return thick
-
-
-def _rgb(colour: str) -> tuple[int, ...]:
-    return tuple(bytes.fromhex(colour[1:]))
-
-
-def telling_slice(subject: Subject) -> int:
-    """Return the slice with the largest structure; the middle one where there is no label."""
-    if subject.label is None:
-        return subject.image.shape[1] // 2
-    return int(np.argmax((subject.label > 0).sum(axis=(1, 2))))
-
-
-def contact_sheet(subject: Subject, channels: Sequence[str], z: int | None = None) -> Picture:
-    """Show one slice of every channel side by side, as radiologists hang it.
-
-    Parameters
-    ----------
-    subject
-        A `Subject`.
-    channels
-        Names of its channels.
-    z
-        The slice; without it the one with the largest structure, or the middle one.
-    """
-    z = telling_slice(subject) if z is None else z
-    figure = Picture(2.6 * len(channels), 3.1)
-    for index, (name, axes) in enumerate(
-        zip(channels, np.atleast_1d(figure.subplots(1, len(channels))), strict=True)
-    ):
-        plane = grey(upright(subject.image[index, z], subject.affine))
-        axes.imshow(
-            plane,
-            cmap="gray",
-            vmin=0,
-            vmax=255,
-            aspect=subject.spacing_mm[1] / subject.spacing_mm[2],
-        )
-        axes.set_title(name, fontsize=INK + 2)
-        axes.set_axis_off()
-    figure.alt = f"Slice {z} of subject {subject.name}: channels {', '.join(channels)}."
-    return figure
-
-
-def overlay(
-    subject: Subject,
-    prediction: np.ndarray | None = None,
-    channel: int = 0,
-    z: int | None = None,
-    title: str = "",
-) -> Picture:
-    """Show one slice with the outlines of prediction (full, orange) and truth (dashed, white).
-
-    Parameters
-    ----------
-    subject
-        A `Subject`; its label, if any, is the truth.
-    prediction
-        Class indices [Z, Y, X].
-    channel, z
-        What is shown; without z the slice with the largest structure, or the middle one.
-    """
-    z = telling_slice(subject) if z is None else z
-    masks = [None if volume is None else volume[z] for volume in (prediction, subject.label)]
-    picture = slice_picture(subject, channel, z, masks[0], masks[1])
-    figure = Picture(5, 5.4)
-    axes = figure.subplots()
-    axes.imshow(picture, aspect=subject.spacing_mm[1] / subject.spacing_mm[2])
-    axes.set_axis_off()
-    axes.set_title(title or f"{subject.name}, slice {z}", fontsize=INK)
-    figure.alt = (
-        f"Slice {z} of subject {subject.name}, outlines of prediction (full) and truth (dashed)."
-    )
-    return figure
-
-
-def ribbon(
-    axes: Axes,
-    x: Sequence[float],
-    runs: np.ndarray,
-    label: str,
-    which: int = 0,
-    markers: bool = True,
-) -> None:
-    """Draw the mean of several runs [runs, points] over x, their range as a ribbon.
-
-    `which` picks colour, marker and line.
-    """
-    colour, marker, line = SERIES[which % len(SERIES)]
-    axes.fill_between(x, np.min(runs, axis=0), np.max(runs, axis=0), color=colour, alpha=0.18, lw=0)
-    axes.plot(
-        x,
-        np.mean(runs, axis=0),
-        line,
-        color=colour,
-        marker=marker if markers else "",
-        ms=8,
-        lw=2.5,
-        label=label,
-    )
-
-
 def curves(
     series: Mapping[str, tuple[Sequence[float], np.ndarray]],
     x_label: str,
@@ -298,8 +84,13 @@ def curves(
     """
     figure = Picture(10, 5)
     axes = figure.subplots()
-    for which, (name, (x, runs)) in enumerate(series.items()):
-        ribbon(axes, x, np.atleast_2d(runs), name, which)
+    looks = itertools.cycle(SERIES)
+    for (name, (x, runs)), (colour, marker, line) in zip(series.items(), looks, strict=False):
+        runs = np.atleast_2d(runs)
+        low, high = runs.min(axis=0), runs.max(axis=0)
+        axes.fill_between(x, low, high, color=colour, alpha=0.18, lw=0)
+        style = {"color": colour, "marker": marker, "ms": 8, "lw": 2.5}
+        axes.plot(x, runs.mean(axis=0), line, label=name, **style)
     if alpha_axis:
         ticks = sorted({float(v) for x, _ in series.values() for v in x})
         axes.set_xscale("symlog", linthresh=min(v for v in ticks if v > 0), linscale=0.5)
@@ -342,53 +133,6 @@ def table(frame: pd.DataFrame, title: str = "") -> Picture:
     lines = [", ".join(row) for row in rows]
     figure.alt = f"Table {title}: {', '.join(map(str, frame.columns))}. {'; '.join(lines)}."
     return figure
-
-
-# Light and dark differ as well as the hue, so that a print in grey still tells the three apart.
-ERRORS = {"hit": BLUE, "false alarm": ORANGE, "missed": YELLOW}
-
-
-def errors(
-    prediction: np.ndarray, truth: np.ndarray, plane: np.ndarray | None = None
-) -> np.ndarray:
-    """Colour what a prediction got right and wrong: uint8 [Y, X, 3].
-
-    Parameters
-    ----------
-    prediction, truth
-        Boolean or class indices [Y, X]; above 0 is foreground.
-    plane
-        uint8 [Y, X], what lies beneath; black without it.
-    """
-    beneath = np.zeros(truth.shape, np.uint8) if plane is None else plane
-    picture = np.repeat(beneath[..., None], 3, axis=2)
-    predicted, there = prediction > 0, truth > 0
-    masks = (predicted & there, predicted & ~there, there & ~predicted)
-    for mask, colour in zip(masks, ERRORS.values(), strict=True):
-        picture[mask] = _rgb(colour)
-    return picture
-
-
-def slice_of(
-    subject: Subject, z: int, channel: int = 0, prediction: np.ndarray | None = None
-) -> np.ndarray:
-    """One slice as radiologists hang it: grey [Y, X], or with the errors of a prediction [Y, X, 3].
-
-    Parameters
-    ----------
-    subject
-        A `Subject`, with a label where a prediction is given.
-    z, channel
-        What is shown.
-    prediction
-        Class indices [Z, Y, X].
-    """
-    plane = grey(upright(subject.image[channel, z], subject.affine))
-    if prediction is None:
-        return plane
-    assert subject.label is not None
-    predicted, truth = (upright(v[z], subject.affine) for v in (prediction, subject.label))
-    return errors(predicted, truth, plane)
 
 
 def gallery(

@@ -1,68 +1,38 @@
-"""Pictures that stand still."""
+"""Figures that stand still."""
 
 from __future__ import annotations
-
-import io
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.text import Text
-from PIL import Image
 from toy import toy_subject
 
 from cdseg_teach import plots
+from cdseg_teach.evaluation import evaluate
 
 
-def test_upright_puts_the_front_up_and_the_patients_right_on_the_left() -> None:
-    plane = np.zeros((4, 4), np.uint8)
-    plane[3, 3] = 1  # front (largest y) and right (largest x) where voxels run along RAS+
-    assert plots.upright(plane, np.eye(4))[0, 0] == 1
-    turned = np.diag([-1.0, -1.0, 1.0, 1.0])
-    assert plots.upright(plane[::-1, ::-1], turned)[0, 0] == 1
+class Perfect:
+    """A predictor that knows the answer."""
 
+    def __init__(self, label: np.ndarray) -> None:
+        self.label = label
 
-def test_grey_keeps_the_outside_black() -> None:
-    assert plots.grey(np.array([[0.0, -9.0, 9.0, 0.25]])).tolist() == [[0, 0, 255, 127]]
-
-
-def test_outlines_are_told_apart_without_colour() -> None:
-    mask = np.zeros((16, 16), np.uint8)
-    mask[4:12, 4:12] = 1
-    plane = np.full((16, 16), 100, np.uint8)
-    prediction, truth = plots.outlined(plane, prediction=mask), plots.outlined(plane, truth=mask)
-    orange = (prediction == [0xE6, 0x9F, 0x00]).all(axis=2)
-    white = (truth == 255).all(axis=2)
-    assert orange.sum() > 2 * white.sum()  # a full, thick line; a dashed, thin one
-    assert white.any()
-    assert (plots.outlined(plane, np.zeros_like(mask)) == 100).all()
-
-
-def test_every_structure_has_an_outline() -> None:
-    mask = np.zeros((8, 8), np.uint8)
-    mask[:, 3:] = 1
-    mask[:, 6:] = 2
-    edge = plots._edge(mask)
-    assert edge.any(axis=0).nonzero()[0].tolist() == [2, 5]
-
-
-def test_encoded_comes_back() -> None:
-    picture = np.random.default_rng(0).integers(0, 255, (8, 8, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(
-        np.asarray(Image.open(io.BytesIO(plots.encoded(picture)))), picture
-    )
+    def predict(self, volume: np.ndarray) -> np.ndarray:
+        return self.label
 
 
 def figures() -> list[plots.Picture]:
     subject = toy_subject()
+    hits = plots.slice_of(subject, 4, 0, subject.label)
     runs = np.array([[50.0, 60, 40], [55, 70, 45]])
     frame = pd.DataFrame(
         {"method": ["source", "adversarial"], "DSC (%)": ["15.7 (13.5)", "62.7 (19.8)"]}
     )
     return [
-        plots.contact_sheet(subject, ("one", "two")),
-        plots.overlay(subject, subject.label),
-        plots.overlay(subject.without_label()),
+        plots.gallery({"one": plots.slice_of(subject, 4)}, "A slice of a toy, in grey."),
+        plots.gallery({"hits": hits}, "A slice of a toy, its hits in colour.", legend=True),
+        plots.score_table({"on S": evaluate(Perfect(subject.label), [subject])}, "Perfect", "on S"),
         plots.curves({"on T": ([0, 1, 10], runs)}, "α", "DSC (%)", alpha_axis=True),
         plots.table(frame, "Target"),
     ]
@@ -81,6 +51,13 @@ def test_pictures_have_large_type_and_alternative_text(index: int) -> None:
     assert all(t.get_fontsize() >= 14 for t in words)
     bundle, metadata = figure._repr_mimebundle_()
     assert bundle["text/plain"] == alt == metadata["image/png"]["alt"]
+
+
+def test_a_score_table_has_a_line_a_subject_and_no_spread_of_one() -> None:
+    subject = toy_subject("sub-01")
+    rows = evaluate(Perfect(subject.label), [subject])
+    alt = plots.score_table({"on S": rows, "on T": rows}, subjects_of="on T").alt
+    assert "on S, 100.0, 100.0, 100.0; sub-01, 100.0, 100.0, 100.0; on T, 100.0" in alt
 
 
 def test_pyplot_is_left_alone() -> None:

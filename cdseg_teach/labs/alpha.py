@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .. import plots
+from .. import plots, slices
 from ..experiments import recipes
 from ..experiments.pack import LecturePack, lecture_pack
 from ..experiments.recording import Frame, RecordedRun, Recorder
@@ -251,19 +251,17 @@ def _picture(lab: AlphaLab) -> plots.Picture:
     figure = plots.Picture(12, 4.4, alt=f"α lab. {describe(lab, last)}")
     scores, accuracy, picture = figure.subplots(1, 3, width_ratios=[1.25, 1.25, 1])
     steps = [frame.step for frame in frames]
-    for which, name in enumerate(("source", "target")):
+    for name, (colour, marker, line) in zip(("source", "target"), plots.SERIES, strict=False):
         values = [100 * getattr(frame, f"dsc_{name}") for frame in frames]
-        style = {"color": plots.COLOUR[name], "lw": 2.5, "marker": plots.MARKER[name], "ms": 7}
-        scores.plot(
-            steps, values, "-" if which == 0 else "--", label=f"on {name}", markevery=0.2, **style
-        )
+        style = {"color": colour, "lw": 2.5, "marker": marker, "ms": 7, "markevery": 0.2}
+        scores.plot(steps, values, line, label=f"on {name}", **style)
     scores.set_ylim(0, 101)
     scores.legend(fontsize=plots.INK, frameon=False, loc="lower right")
     plots.dress(scores, "step", "DSC (%)", f"α = {lab.alpha:g}, step {last.step}")
     reports = lab.player.history
     values = [100 * report["discriminator_accuracy"] for report in reports]
-    accuracy.plot([report["step"] for report in reports], values, color=plots.BLACK, lw=1.5)
-    accuracy.axhline(50, color=plots.BLACK, ls=":", lw=2)
+    accuracy.plot([report["step"] for report in reports], values, color=slices.BLACK, lw=1.5)
+    accuracy.axhline(50, color=slices.BLACK, ls=":", lw=2)
     accuracy.annotate(
         "chance", (1, 51), xycoords=("axes fraction", "data"), ha="right", fontsize=plots.INK
     )
@@ -280,4 +278,4 @@ def shown_slice(lab: AlphaLab, frame: Frame, channel: int | None = None) -> Any:
     if channel is None:
         channel = (*lab.study.shifted_channels, 0)[0]
     subject, z = lab.recorder.subject, lab.recorder.slice
-    return plots.slice_picture(subject, channel, z, frame.mask, subject.label[z])
+    return slices.slice_picture(subject, channel, z, frame.mask, subject.label[z])

@@ -10,7 +10,7 @@ from typing import Any
 import ipywidgets as w
 
 from ..experiments.recording import Frame, RecordedRun
-from ..plots import COLOUR, encoded
+from ..slices import OUTLINE, encoded
 from . import alpha as model
 from . import curves
 from .clock import Clock
@@ -139,7 +139,7 @@ class AlphaView:
         steps = [self.play, self.pause, self.step, self.segmenter, self.discriminator, self.reset]
         row = w.Layout(align_items="center", width="100%", overflow="visible")
         legend = (
-            f"<div class='cdseg-legend'><b style='color:{COLOUR['prediction']}'>━</b> "
+            f"<div class='cdseg-legend'><b style='color:{OUTLINE['prediction']}'>━</b> "
             "prediction on T, full line<br><b>┅</b> truth, dashed white (only to look)</div>"
         )
         picture = w.VBox(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import plots
+from .. import plots, slices
 from ..anatomy import BrainMaps, Grid, brain_subjects
 from ..cohorts.normalise import normalise
 from ..problems import Problem
@@ -169,7 +169,7 @@ class ContrastLab(Shown):
 
 def grey(plane: np.ndarray) -> np.ndarray:
     """Return uint8 [Y, X], hung as radiologists do; the working grid is RAS+."""
-    return plots.grey(plots.upright(plane, np.eye(4)))
+    return slices.grey(slices.upright(plane, np.eye(4)))
 
 
 def difference(plane: np.ndarray, limit: float = 3.0) -> np.ndarray:
@@ -177,10 +177,8 @@ def difference(plane: np.ndarray, limit: float = 3.0) -> np.ndarray:
 
     White is the same; the full colour is reached at `limit` standard deviations.
     """
-    share = np.clip(plots.upright(plane, np.eye(4)) / limit, -1, 1)[..., None]
-    ends = [
-        np.array(list(bytes.fromhex(colour[1:])), np.float32) for colour in (plots.BLUE, plots.RED)
-    ]
+    share = np.clip(slices.upright(plane, np.eye(4)) / limit, -1, 1)[..., None]
+    ends = [np.array(slices.rgb(colour), np.float32) for colour in (slices.BLUE, slices.RED)]
     towards = np.where(share < 0, ends[0], ends[1])
     return (255 + np.abs(share) * (towards - 255)).astype(np.uint8)
 

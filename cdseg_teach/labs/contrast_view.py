@@ -9,10 +9,9 @@ from typing import Any
 
 import ipywidgets as w
 import numpy as np
-from PIL import Image
 
-from ..plots import BLACK, BLUE, GREEN, RED, encoded
 from ..problems import Problem
+from ..slices import BLACK, BLUE, GREEN, RED, encoded
 from . import contrast as model
 from .display import Fit, load_plotly, with_tooltip
 
@@ -159,9 +158,7 @@ class ContrastView:
         reference, plane = self.lab.planes()
         shown = (model.grey(reference), model.grey(plane), model.difference(plane - reference))
         for picture, pixels in zip(self.pictures, shown, strict=True):
-            picture.value = encoded(
-                np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
-            )
+            picture.value = encoded(pixels, (SIDE, SIDE))
         self._draw_histograms(reference, plane)
         text = html.escape(message or repr(self.lab))
         self.status.value = (

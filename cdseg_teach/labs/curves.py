@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..experiments.recording import Frame, RecordedRun
-from ..plots import BLACK, BLUE, GREEN, PINK, RED
+from ..slices import BLACK, BLUE, GREEN, PINK, RED
 from .display import load_plotly
 
 go = load_plotly()

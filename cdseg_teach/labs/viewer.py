@@ -8,14 +8,14 @@ from typing import Any
 import ipywidgets as w
 import numpy as np
 
-from .. import plots
+from .. import slices
 from ..problems import Problem
 from .display import Shown, with_tooltip
 
 LEGEND = (
     "<style>.cdseg-viewer .widget-label, .cdseg-viewer select, .cdseg-viewer .widget-readout"
     " {font-size: 16px}</style>"
-    f"<span style='font-size:15px'><b style='color:{plots.COLOUR['prediction']}'>━</b> "
+    f"<span style='font-size:15px'><b style='color:{slices.OUTLINE['prediction']}'>━</b> "
     "prediction, full line&emsp;<b>┅</b> truth, dashed white</span>"
 )
 
@@ -50,7 +50,7 @@ class SliceViewer(Shown):
         self.subject, self.prediction = subject, prediction
         self.channels = list(channels) or [f"channel {i}" for i in range(len(subject.image))]
         self.channel, self.overlay = 0, True
-        self.z = plots.telling_slice(subject)
+        self.z = slices.telling_slice(subject)
 
     def picture(self) -> np.ndarray:
         """Return uint8 [Y, X, 3] as radiologists hang it.
@@ -59,7 +59,7 @@ class SliceViewer(Shown):
         """
         volumes = (self.prediction, self.subject.label) if self.overlay else (None, None)
         masks = [None if volume is None else volume[self.z] for volume in volumes]
-        return plots.slice_picture(self.subject, self.channel, self.z, masks[0], masks[1])
+        return slices.slice_picture(self.subject, self.channel, self.z, masks[0], masks[1])
 
     def __repr__(self) -> str:
         return f"SliceViewer({self.subject.name}, {self.channels[self.channel]}, slice {self.z})"
@@ -72,7 +72,7 @@ class SliceViewer(Shown):
             else "without outlines"
         )
         where = f"{self.channels[self.channel]}, slice {self.z} of subject {self.subject.name}"
-        return plots.encoded(self.picture()), f"{where}, {outlines}."
+        return slices.encoded(self.picture()), f"{where}, {outlines}."
 
     def build(self) -> w.Widget:
         """Return the widget: slice, channel, overlay, picture."""
@@ -92,11 +92,11 @@ class SliceViewer(Shown):
             for n, s in zip(self.subject.image.shape[2:], self.subject.spacing_mm[1:], strict=True)
         )
         size = {"width": "460px", "height": f"{round(460 * y / x)}px"}
-        image = w.Image(format="png", value=plots.encoded(self.picture()), layout=w.Layout(**size))
+        image = w.Image(format="png", value=slices.encoded(self.picture()), layout=w.Layout(**size))
 
         def show(_: Any) -> None:
             self.z, self.channel, self.overlay = z.value, channel.value, overlay.value
-            image.value = plots.encoded(self.picture())
+            image.value = slices.encoded(self.picture())
 
         for control in (z, channel, overlay):
             control.observe(show, "value")

@@ -1,0 +1,207 @@
+"""Slices as pixels: grey, with outlines, with errors in colour; hung as radiologists do."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from .problems import Problem
+
+if TYPE_CHECKING:
+    from .cohorts.study import Subject
+
+# Okabe and Ito 2008, "Color universal design": told apart with every common kind of colour
+# blindness.
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#F0E442",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+)
+OUTLINE = {"prediction": ORANGE, "truth": "#FFFFFF"}
+# Light and dark differ as well as the hue, so that a print in grey still tells the three apart.
+ERRORS = {"hit": BLUE, "false alarm": ORANGE, "missed": YELLOW}
+
+
+def upright(plane: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Turn a slice [Y, X] as radiologists hang it: front up, the patient's right on the left.
+
+    Parameters
+    ----------
+    plane
+        A slice of an array [Z, Y, X]; further axes may follow.
+    affine
+        4x4, from voxel (x, y, z) to mm (RAS+); only the signs of x and y are read.
+    """
+    if affine[1, 1] > 0:  # y grows towards the front, rows of a picture grow downwards
+        plane = plane[::-1]
+    return plane[:, ::-1] if affine[0, 0] > 0 else plane
+
+
+def grey(plane: np.ndarray, low: float = -2.5, high: float = 3.0) -> np.ndarray:
+    """Return a slice as uint8: `low` black, `high` white, and 0, the outside, black."""
+    return (np.clip((plane - low) / (high - low), 0, 1) * 255).astype(np.uint8) * (plane != 0)
+
+
+def outlined(
+    plane: np.ndarray,
+    prediction: np.ndarray | None = None,
+    truth: np.ndarray | None = None,
+    scale: int = 4,
+) -> np.ndarray:
+    """Enlarge a grey slice and draw outlines: prediction full and orange, truth dashed and white.
+
+    Parameters
+    ----------
+    plane
+        uint8 [Y, X].
+    prediction, truth
+        Class indices [Y, X], 0 = background; every structure is outlined.
+    scale
+        Enlargement, a whole number.
+
+    Returns
+    -------
+    uint8 [scale * Y, scale * X, 3].
+    """
+    size = (plane.shape[1] * scale, plane.shape[0] * scale)
+    big = np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BICUBIC))
+    picture = np.repeat(big[..., None], 3, axis=2)
+    row, column = np.ogrid[: size[1], : size[0]]
+    if truth is not None:
+        edge = _edge(_enlarged(truth, scale))
+        picture[_thick(edge)] = 0  # a dark rim, so that white stands out from bright lesions, too
+        picture[edge & ((row + column) // (2 * scale) % 3 < 2)] = rgb(OUTLINE["truth"])
+    if prediction is not None:
+        picture[_thick(_edge(_enlarged(prediction, scale)))] = rgb(OUTLINE["prediction"])
+    return picture
+
+
+def slice_picture(
+    subject: Subject,
+    channel: int,
+    z: int,
+    prediction: np.ndarray | None = None,
+    truth: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return one slice with outlines, uint8 [Y, X, 3], as radiologists hang it.
+
+    Parameters
+    ----------
+    prediction, truth
+        Class indices [Y, X] of this slice.
+    """
+
+    def hung(mask: np.ndarray | None) -> np.ndarray | None:
+        return None if mask is None else upright(mask, subject.affine)
+
+    plane = grey(upright(subject.image[channel, z], subject.affine))
+    return outlined(plane, hung(prediction), hung(truth))
+
+
+def slice_of(
+    subject: Subject, z: int, channel: int = 0, prediction: np.ndarray | None = None
+) -> np.ndarray:
+    """One slice as radiologists hang it: grey [Y, X], or with the errors of a prediction [Y, X, 3].
+
+    Parameters
+    ----------
+    subject
+        A `Subject`, with a label where a prediction is given.
+    z, channel
+        What is shown.
+    prediction
+        Class indices [Z, Y, X].
+
+    Raises
+    ------
+    Problem
+        If a prediction is given and the subject has no label to compare it with.
+    """
+    plane = grey(upright(subject.image[channel, z], subject.affine))
+    if prediction is None:
+        return plane
+    if subject.label is None:
+        raise Problem(f"{subject.name}: has no label to show the errors of a prediction by")
+    predicted, truth = (upright(v[z], subject.affine) for v in (prediction, subject.label))
+    return errors(predicted, truth, plane)
+
+
+def errors(
+    prediction: np.ndarray, truth: np.ndarray, plane: np.ndarray | None = None
+) -> np.ndarray:
+    """Colour what a prediction got right and wrong: uint8 [Y, X, 3].
+
+    Parameters
+    ----------
+    prediction, truth
+        Boolean or class indices [Y, X]; above 0 is foreground.
+    plane
+        uint8 [Y, X], what lies beneath; black without it.
+    """
+    beneath = np.zeros(truth.shape, np.uint8) if plane is None else plane
+    picture = np.repeat(beneath[..., None], 3, axis=2)
+    predicted, there = prediction > 0, truth > 0
+    masks = (predicted & there, predicted & ~there, there & ~predicted)
+    for mask, colour in zip(masks, ERRORS.values(), strict=True):
+        picture[mask] = rgb(colour)
+    return picture
+
+
+def telling_slice(subject: Subject) -> int:
+    """Return the slice with the largest structure; the middle one where there is no label."""
+    if subject.label is None:
+        return subject.image.shape[1] // 2
+    return int(np.argmax((subject.label > 0).sum(axis=(1, 2))))
+
+
+def encoded(picture: np.ndarray, size: tuple[int, int] | None = None) -> bytes:
+    """Return an array uint8 [Y, X] or [Y, X, 3] as PNG bytes, quickly.
+
+    Parameters
+    ----------
+    picture
+        The pixels.
+    size
+        Columns and rows to enlarge it to.
+    """
+    file = io.BytesIO()
+    image = Image.fromarray(picture)
+    if size is not None:
+        image = image.resize(size, Image.Resampling.BICUBIC)
+    image.save(file, format="png", compress_level=1)
+    return file.getvalue()
+
+
+def _enlarged(mask: np.ndarray, scale: int) -> np.ndarray:
+    return np.kron(mask, np.ones((scale, scale), mask.dtype))
+
+
+def _edge(mask: np.ndarray) -> np.ndarray:
+    """Mark the pixels whose neighbour to the right or below belongs to another class."""
+    edge = np.zeros(mask.shape, bool)
+    edge[:-1] |= mask[:-1] != mask[1:]
+    edge[:, :-1] |= mask[:, :-1] != mask[:, 1:]
+    return edge
+
+
+def _thick(edge: np.ndarray) -> np.ndarray:
+    """Let a line grow by one pixel to each side."""
+    thick = edge.copy()
+    thick[1:] |= edge[:-1]
+    thick[:, 1:] |= edge[:, :-1]
+    thick[:-1] |= edge[1:]
+    thick[:, :-1] |= edge[:, 1:]
+    return thick
+
+
+def rgb(colour: str) -> tuple[int, ...]:
+    """Red, green and blue, 0 to 255, of a colour such as "#E69F00"."""
+    return tuple(bytes.fromhex(colour[1:]))

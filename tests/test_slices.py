@@ -1,0 +1,73 @@
+"""Slices as pixels."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from toy import toy_subject
+
+from cdseg_teach import slices
+from cdseg_teach.problems import Problem
+
+
+def test_upright_puts_the_front_up_and_the_patients_right_on_the_left() -> None:
+    plane = np.zeros((4, 4), np.uint8)
+    plane[3, 3] = 1  # front (largest y) and right (largest x) where voxels run along RAS+
+    assert slices.upright(plane, np.eye(4))[0, 0] == 1
+    turned = np.diag([-1.0, -1.0, 1.0, 1.0])
+    assert slices.upright(plane[::-1, ::-1], turned)[0, 0] == 1
+
+
+def test_grey_keeps_the_outside_black() -> None:
+    assert slices.grey(np.array([[0.0, -9.0, 9.0, 0.25]])).tolist() == [[0, 0, 255, 127]]
+
+
+def test_outlines_are_told_apart_without_colour() -> None:
+    mask = np.zeros((16, 16), np.uint8)
+    mask[4:12, 4:12] = 1
+    plane = np.full((16, 16), 100, np.uint8)
+    prediction, truth = slices.outlined(plane, prediction=mask), slices.outlined(plane, truth=mask)
+    orange = (prediction == [0xE6, 0x9F, 0x00]).all(axis=2)
+    white = (truth == 255).all(axis=2)
+    assert orange.sum() > 2 * white.sum()  # a full, thick line; a dashed, thin one
+    assert white.any()
+    assert (slices.outlined(plane, np.zeros_like(mask)) == 100).all()
+
+
+def test_every_structure_has_an_outline() -> None:
+    mask = np.zeros((8, 8), np.uint8)
+    mask[:, 3:] = 1
+    mask[:, 6:] = 2
+    edge = slices._edge(mask)
+    assert edge.any(axis=0).nonzero()[0].tolist() == [2, 5]
+
+
+def test_encoded_comes_back() -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (8, 8, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(io.BytesIO(slices.encoded(picture)))), picture
+    )
+
+
+def test_encoded_can_be_enlarged() -> None:
+    picture = np.zeros((4, 8), np.uint8)
+    assert Image.open(io.BytesIO(slices.encoded(picture, (32, 16)))).size == (32, 16)
+
+
+def test_errors_tell_hits_misses_and_false_alarms_apart() -> None:
+    truth, prediction = np.array([[1, 1, 0, 0]]), np.array([[1, 0, 1, 0]])
+    plane = np.full((1, 4), 9, np.uint8)
+    shown = slices.errors(prediction, truth, plane)[0].tolist()
+    wanted = [slices.ERRORS[name] for name in ("hit", "missed", "false alarm")]
+    assert shown == [*(list(slices.rgb(colour)) for colour in wanted), [9, 9, 9]]
+
+
+def test_a_slice_shows_the_errors_of_a_prediction() -> None:
+    subject = toy_subject()
+    assert slices.slice_of(subject, 4, 1).shape == (32, 32)
+    assert slices.slice_of(subject, 4, 1, subject.label).shape == (32, 32, 3)
+    with pytest.raises(Problem, match="toy: has no label"):
+        slices.slice_of(subject.without_label(), 4, 1, subject.label)
