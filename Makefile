@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
-.PHONY: setup lab test lint notebooks clean
+.PHONY: setup lab test lint notebooks pack claims clean
 
 setup: $(READY)
 
@@ -41,6 +41,15 @@ test: lint
 # Run the text sources notebooks/*.py and store what they show in the .ipynb beside them.
 notebooks: $(READY)
 	$(BIN)/python data_scripts/run_notebooks.py
+
+# Build what is missing or stale in the lecture pack: hours on two cores.
+pack: $(READY)
+	$(BIN)/cdseg-teach pack build
+
+# Compute the table behind the recorded claims again, and print what they rest on.
+claims: $(READY)
+	@mkdir -p artifacts
+	$(BIN)/cdseg-teach table --task brain --seeds 0,1,2,3,4 --out artifacts/claims.csv
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache artifacts build *.egg-info
