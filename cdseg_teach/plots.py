@@ -89,8 +89,8 @@ def curves(
         runs = np.atleast_2d(runs)
         low, high = runs.min(axis=0), runs.max(axis=0)
         axes.fill_between(x, low, high, color=colour, alpha=0.18, lw=0)
-        style = {"color": colour, "marker": marker, "ms": 8, "lw": 2.5}
-        axes.plot(x, runs.mean(axis=0), line, label=name, **style)
+        mean = runs.mean(axis=0)
+        axes.plot(x, mean, line, color=colour, marker=marker, ms=8, lw=2.5, label=name)
     if alpha_axis:
         ticks = sorted({float(v) for x, _ in series.values() for v in x})
         axes.set_xscale("symlog", linthresh=min(v for v in ticks if v > 0), linscale=0.5)

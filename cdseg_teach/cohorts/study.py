@@ -62,9 +62,8 @@ class Subject:
         """The same subject with only these channels, in this order."""
         kept = list(kept)
         in_a_row = kept == list(range(kept[0], kept[-1] + 1))
-        channels = (
-            slice(kept[0], kept[-1] + 1) if in_a_row else kept
-        )  # a slice is a view: no second copy in memory
+        # A slice is a view: no second copy in memory.
+        channels = slice(kept[0], kept[-1] + 1) if in_a_row else kept
         return replace(self, image=self.image[channels])
 
 

@@ -6,14 +6,16 @@ draws it.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from .. import plots, slices
 from ..experiments import recipes
 from ..experiments.pack import LecturePack, lecture_pack
 from ..experiments.recording import Frame, RecordedRun, Recorder
+from ..methods import Adversarial
+from ..methods.adversarial import checked_alpha
+from ..methods.schedules import none
 from ..problems import Problem
 from .display import Shown
 from .player import Player
@@ -43,7 +45,8 @@ class AlphaLab(Shown):
     seed
         Of weights and batches.
     warm_up, joint_batch
-        Whether α is ramped up; whether S and T share a batch (see `Adversarial`).
+        Whether α is ramped up, by `lab.learner.warm_up`; whether S and T share a batch (see
+        `Adversarial`).
     recorded, resume
         A run that was recorded before, and the learner's state somewhere in it, from where the lab
         goes on.
@@ -67,7 +70,7 @@ class AlphaLab(Shown):
         warm_up: bool = True,
         joint_batch: bool = False,
         recorded: RecordedRun | None = None,
-        resume: Mapping[str, Any] | None = None,
+        resume: dict[str, Any] | None = None,
         every: int = 10,
         **options: Any,
     ) -> None:
@@ -81,9 +84,8 @@ class AlphaLab(Shown):
         self._every, self._options = every, options
         self.alpha = alpha
         self.pinned: RecordedRun | None = None
-        self.changed: Callable[[bool], None] = lambda now: (
-            None
-        )  # the view listens here; now: do not skip it
+        # The view listens here; now: do not skip it.
+        self.changed: Callable[[bool], None] = lambda now: None
         self.player = Player(self._advance)
         self.start = self.starts[0]
         self.reset()
@@ -119,13 +121,7 @@ class AlphaLab(Shown):
 
     @alpha.setter
     def alpha(self, value: float) -> None:
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = math.nan
-        if not (math.isfinite(number) and number >= 0):
-            raise Problem(f"alpha = {value!r}: must be a number of 0 or more, such as 1.0")
-        self._alpha = number
+        self._alpha = checked_alpha(value)
 
     @property
     def starts(self) -> list[str]:
@@ -189,17 +185,14 @@ class AlphaLab(Shown):
     def _begin(self) -> None:
         self.recorder = Recorder(self.study, every=self._every)
         self.learner = self._new_learner()
-        self._ramp = self.learner.warm_up
-        if self.start == RECORDED and self._recorded is not None:
+        if self.start == RECORDED and self._recorded and self._resume:
             self.learner.load_state_dict(self._resume)
             self.recorder.resume(self._recorded, self.step_count)
             self.player.history.extend(self._recorded.reports[: self.step_count])
         else:
             self.recorder.begin(self.learner)
 
-    def _new_learner(self) -> Any:
-        from ..methods import Adversarial
-
+    def _new_learner(self) -> Adversarial:
         start_from = None if self.start == SCRATCH else self._checkpoint
         return Adversarial(
             self.study,
@@ -211,16 +204,16 @@ class AlphaLab(Shown):
         )
 
     def _advance(self, players: str = "both") -> dict[str, float]:
-        asked = self.alpha
-        self.learner.alpha, self.learner.players = asked, players
-        self.learner.warm_up = self._ramp if self.warm_up else lambda step: 1.0
-        report = {
-            "alpha_asked": asked,
-            **self.learner.step(),
-            "step": float(self.learner.steps_done),
-        }
-        self.recorder.after_step(self.learner)
-        return report
+        learner, asked = self.learner, self.alpha
+        learner.alpha, learner.players = asked, players
+        ramp = learner.warm_up
+        learner.warm_up = ramp if self.warm_up else none()
+        try:
+            report = learner.step()
+        finally:
+            learner.warm_up = ramp
+        self.recorder.after_step(learner)
+        return {"alpha_asked": asked, **report, "step": float(learner.steps_done)}
 
     def __repr__(self) -> str:
         run = f"seed {self.seed}, alpha={self.alpha:g}, step {self.step_count}"

@@ -22,8 +22,8 @@ DRAW_EVERY_S = 0.3  # a redraw costs about as much as half a step
 STYLE = """<style>
 .cdseg-lab {font-size: 16px; color: #111; background: #fff; padding: 4px 8px}
 .cdseg-lab button {font-size: 16px; height: 36px; line-height: 20px; border-radius: 4px}
-.cdseg-lab .widget-label, .cdseg-lab select, .cdseg-lab .widget-readout, .cdseg-lab label, .cdseg-
-  lab label span {font-size: 16px}
+.cdseg-lab .widget-label, .cdseg-lab select, .cdseg-lab .widget-readout, .cdseg-lab label,
+  .cdseg-lab label span {font-size: 16px}
 .cdseg-lab .cdseg-alpha .widget-readout {font-size: 26px; font-weight: bold; min-width: 72px;
   overflow: visible}
 .cdseg-lab .cdseg-alpha .widget-label {font-size: 26px; font-weight: bold}
@@ -54,7 +54,8 @@ class AlphaView:
         self._at: int | None = None  # the step that is looked back at; None follows the run
         self._drawn_map: Frame | None = None
         self._drawn_pin: RecordedRun | None = None
-        self._drawn_picture: tuple[int, int] | None = None
+        self._drawn_picture: tuple[Frame, int] | None = None
+        self._make_buttons()
         self._make_controls()
         self.figure = curves.empty_figure()
         self.numbers = w.HTML()
@@ -63,7 +64,7 @@ class AlphaView:
         lab.changed = self.refresh
         self.refresh(now=True)
 
-    def _make_controls(self) -> None:
+    def _make_buttons(self) -> None:
         lab = self.lab
         self.play = self._button(
             "Play", "play", "Train step after step; α can be moved meanwhile", self._on_play
@@ -93,6 +94,9 @@ class AlphaView:
             "Pin run", "thumb-tack", "Keep this run as dashed curves, to compare", lambda: lab.pin()
         )
         self.unpin = self._button("Unpin", "", "Take the dashed curves away", lab.unpin)
+
+    def _make_controls(self) -> None:
+        lab = self.lab
         values = sorted({*model.ALPHAS, lab.alpha})
         self.alpha = w.SelectionSlider(
             description="α", options=[(f"{v:g}", v) for v in values], value=lab.alpha
@@ -201,9 +205,8 @@ class AlphaView:
         self.lab.reset()
 
     def _on_alpha(self, change: Any) -> None:
-        if (
-            not self._updating
-        ):  # nothing else: it arrives between two ticks, many times while it is dragged
+        # Nothing else: it arrives between two ticks, many times while it is dragged.
+        if not self._updating:
             self.lab.alpha = change["new"]
 
     def _on_scrub(self, change: Any) -> None:
@@ -275,10 +278,10 @@ class AlphaView:
                 self._drawn_map = frame
 
     def _draw_picture(self, frame: Frame) -> None:
-        if self._drawn_picture == (id(frame), self.channel.value):
+        if self._drawn_picture == (frame, self.channel.value):
             return
         self.picture.value = encoded(model.shown_slice(self.lab, frame, self.channel.value))
-        self._drawn_picture = (id(frame), self.channel.value)
+        self._drawn_picture = (frame, self.channel.value)
 
 
 def _numbers(lab: model.AlphaLab, step: int, frame: Frame) -> str:

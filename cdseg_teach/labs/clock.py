@@ -13,9 +13,9 @@ class Clock(anywidget.AnyWidget):
     """A widget without a face that asks the kernel for work again and again while `playing`.
 
     The browser sends a tick, waits until the kernel counts `number` up, and sends the next one;
-    messages of sliders and buttons
-    are handled in between. A tick names the generation and its number, so the ticks of an earlier
-    play, or of a second window on the same notebook, are recognised and dropped.
+    messages of sliders and buttons are handled in between. A tick names the generation and its
+    number, so the ticks of an earlier play, or of a second window on the same notebook, are
+    recognised and dropped.
 
     Parameters
     ----------
@@ -49,9 +49,8 @@ class Clock(anywidget.AnyWidget):
 
     def start(self, generation: int) -> None:
         """Begin to tick for this generation."""
-        with (
-            self.hold_sync()
-        ):  # one message: all three are new when the browser hears of the number
+        # One message: all three are new when the browser hears of the number.
+        with self.hold_sync():
             self.playing, self.generation = True, generation
             self.number += 1
 

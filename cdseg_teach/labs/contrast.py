@@ -25,7 +25,7 @@ KNOBS = {"TR": "tr_ms", "TE": "te_ms", "TI": "ti_ms"}
 class ContrastLab(Shown):
     """How one slice looks when the scanner changes.
 
-    The dial goes from the source's scanner (0) to the target's (1) and beyond; it sets every knob.
+    The dial goes from the source's scanner (0) to the target's (1); it sets every knob.
     A knob that is turned changes that one number; the next turn of the dial sets it back.
 
     Parameters
@@ -57,6 +57,7 @@ class ContrastLab(Shown):
         self.seed, self.source, self.target = seed, source, target
         label = maps.label()[0].numpy()
         self.z = int(label.sum(axis=(1, 2)).argmax()) if z is None else z
+        _check_index("slice", self.z, len(label))
         self._maps, self._at = _slab(maps, self.z)
         inside = {
             name: self._maps.on_working_grid(self._maps[key])[0] > 0.8
@@ -99,7 +100,7 @@ class ContrastLab(Shown):
         return times | {"field": scanner.field_tesla}
 
     def dial(self, shift: float) -> None:
-        """Set every knob to a point on the dial: 0 the source, 1 the target, up to 2."""
+        """Set every knob to a point on the dial, from 0 (the source) to 1 (the target)."""
         interpolate(self.source, self.target, shift)  # a Problem before anything is changed
         self.shift, self._turned = float(shift), {}
 
@@ -120,6 +121,7 @@ class ContrastLab(Shown):
 
     def choose(self, channel: int) -> None:
         """Show another channel, with the dial where it is."""
+        _check_index("channel", channel, len(self.channels))
         self.channel, self._turned = channel, {}
 
     def planes(self) -> tuple[np.ndarray, np.ndarray]:
@@ -187,10 +189,16 @@ def _only(scanner: Scanner, channel: int) -> Scanner:
     return dataclasses.replace(scanner, sequences=(scanner.sequences[channel],))
 
 
+def _check_index(what: str, index: int, count: int) -> None:
+    if not 0 <= index < count:
+        raise Problem(f"no {what} {index}; choose from 0 to {count - 1}")
+
+
 def _slab(maps: BrainMaps, z: int) -> tuple[BrainMaps, int]:
     """Return the maps of the slices about z, and where z is among them."""
     grid: Grid = maps.grid
-    first = min(max(z - SLAB // 2, 0), grid.shape[0] - SLAB)
-    fine = slice(first * grid.fine, (first + SLAB) * grid.fine)
-    small = dataclasses.replace(grid, shape=(SLAB, *grid.shape[1:]))
+    depth = min(SLAB, grid.shape[0])
+    first = min(max(z - depth // 2, 0), grid.shape[0] - depth)
+    fine = slice(first * grid.fine, (first + depth) * grid.fine)
+    small = dataclasses.replace(grid, shape=(depth, *grid.shape[1:]))
     return BrainMaps(maps.fractions[:1, :, fine], small, maps.names), z - first

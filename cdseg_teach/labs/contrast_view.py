@@ -72,7 +72,7 @@ class ContrastView:
         )
         with_tooltip(
             self.dial,
-            "0 is the source's scanner, 1 the target's, beyond 1 exaggerated; sets every knob",
+            "0 is the source's scanner, 1 the target's; sets every knob",
         )
         self.knobs: dict[str, w.Widget] = {
             name: w.FloatLogSlider(

@@ -13,9 +13,8 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 def with_tooltip(widget: Any, text: str) -> Any:
     """Set the tooltip of a control in any version of ipywidgets; return the control."""
-    name = (
-        "tooltip" if widget.has_trait("tooltip") else "description_tooltip"
-    )  # ipywidgets 7 (Colab) has the latter
+    # ipywidgets 7 (Colab) has the latter.
+    name = "tooltip" if widget.has_trait("tooltip") else "description_tooltip"
     setattr(widget, name, text)
     return widget
 
@@ -24,9 +23,8 @@ def load_plotly() -> Any:
     """Return plotly.graph_objects with its widget loaded, in a quarter of the usual time.
 
     plotly loads nbformat, nbformat loads jsonschema, and that compiles the grammars of
-    international web addresses: three seconds
-    that no lab has use for. jsonschema does without that package where it is absent, so it is
-    hidden meanwhile.
+    international web addresses: three seconds that no lab has use for. jsonschema does without
+    that package where it is absent, so it is hidden meanwhile.
     """
     hidden = "rfc3987_syntax"
     before = sys.modules.get(hidden)

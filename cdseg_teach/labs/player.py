@@ -15,9 +15,8 @@ class Player:
     """Advance something step by step, either at once (`run`) or in small portions (`tick`).
 
     A clock (in the labs the browser's) calls `tick` with the generation that `play` returned. Each
-    `play`, `pause` and `reset`
-    starts a new generation, so a tick that was under way before them finds itself stale and does
-    nothing: however often the player is restarted, one loop remains.
+    `play`, `pause` and `reset` starts a new generation, so a tick that was under way before them
+    finds itself stale and does nothing: however often the player is restarted, one loop remains.
 
     Parameters
     ----------
@@ -54,9 +53,8 @@ class Player:
         with self._lock:
             try:
                 report = self._advance(**how)
-            except (
-                BaseException
-            ) as problem:  # an interrupt, too, must leave the player paused and usable
+            # An interrupt, too, must leave the player paused and usable.
+            except BaseException as problem:
                 self.pause()
                 self.error = problem if isinstance(problem, Exception) else None
                 raise

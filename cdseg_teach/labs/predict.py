@@ -13,8 +13,8 @@ from .display import Shown
 STYLE = """<style>
 .cdseg-predict {font-size: 18px; color: #111; padding: 8px 12px; border-left: 6px solid #0072B2;
   background: #f4f8fb}
-.cdseg-predict button {font-size: 17px; height: auto; line-height: 24px; padding: 4px 14px; white-
-  space: normal}
+.cdseg-predict button {font-size: 17px; height: auto; line-height: 24px; padding: 4px 14px;
+  white-space: normal}
 .cdseg-predict button:focus-visible {outline: 3px solid #0072B2}
 .cdseg-predict .widget-label, .cdseg-predict .widget-readout {font-size: 17px}
 .cdseg-predict .widget-html-content {font-size: 18px; line-height: 26px}
@@ -37,8 +37,8 @@ class Predict(Shown):
 
     Examples
     --------
-    guess = Predict("What happens to the DSC on T when α grows from 1 to 100?", ["rises", "stays",
-    "falls"]) guess.reveal("falls", "the features lose what tells lesions apart")
+    guess = Predict("The DSC on T, when α grows from 1 to 100?", ["rises", "stays", "falls"])
+    guess.reveal("falls", "the features lose what tells lesions apart")
     """
 
     def __init__(

@@ -163,13 +163,7 @@ class Adversarial(Learner):
 
     @alpha.setter
     def alpha(self, value: float) -> None:
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = math.nan
-        if not (math.isfinite(number) and number >= 0):
-            raise Problem(f"alpha {value!r} is not a weight; use a finite number from 0 up")
-        self._alpha = number
+        self._alpha = checked_alpha(value)
 
     @property
     def players(self) -> str:
@@ -248,6 +242,17 @@ def cross_entropy(domain_logits: Tensor, is_s: int) -> Tensor:
     return F.binary_cross_entropy_with_logits(
         domain_logits, torch.full_like(domain_logits, float(is_s))
     )
+
+
+def checked_alpha(value: Any) -> float:
+    """Alpha as a number; a Problem unless it is finite and 0 or more."""
+    try:
+        alpha = float(value)
+    except (TypeError, ValueError):
+        alpha = math.nan
+    if not (math.isfinite(alpha) and alpha >= 0):
+        raise Problem(f"alpha {value!r} is not a weight; use a finite number from 0 up")
+    return alpha
 
 
 def _checked(name: str, value: str, options: Sequence[str]) -> str:

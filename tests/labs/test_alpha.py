@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from cdseg_teach.cohorts.study import Study
+from cdseg_teach.labs import alpha_view, contrast_view, predict
 from cdseg_teach.labs.alpha import CHECKPOINT, RECORDED, SCRATCH, AlphaLab
 from cdseg_teach.labs.alpha_view import AlphaView
 from cdseg_teach.methods import Adversarial, Supervised
@@ -106,6 +108,20 @@ def test_warm_up_can_be_switched_while_it_runs(view: AlphaView) -> None:
     view.warm_up.value = False
     view.lab.run(1)
     assert [report["alpha"] for report in view.lab.player.history] == [0.0, 1.0]
+
+
+def test_a_ramp_of_ones_own_is_used_until_the_next_reset(view: AlphaView) -> None:
+    lab = view.lab
+    lab.learner.warm_up = lambda step: 0.25
+    lab.run(1)
+    view.warm_up.value = False
+    lab.run(1)
+    view.warm_up.value = True
+    lab.run(1)
+    assert [report["alpha"] for report in lab.player.history] == [0.25, 1.0, 0.25]
+    lab.reset()
+    lab.run(1)
+    assert lab.player.history[0]["alpha"] == 0.0
 
 
 def test_one_player_at_a_time(view: AlphaView) -> None:
@@ -254,6 +270,12 @@ def test_controls_have_names_and_labels_are_spoken_of(view: AlphaView) -> None:
     text = view.widget.children[-1].value
     assert "Target labels are used only to look" in text
     assert "principal components" in text
+
+
+def test_no_style_breaks_a_name_at_the_end_of_a_line() -> None:
+    """A line that is broken within `white-space` or `.cdseg-lab` takes its rule away."""
+    for style in (alpha_view.STYLE, contrast_view.STYLE, predict.STYLE):
+        assert not re.search(r"-\s", style)
 
 
 def test_without_a_kernel_the_picture_is_what_is_seen(lab: AlphaLab) -> None:

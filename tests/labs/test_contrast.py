@@ -48,7 +48,12 @@ def test_a_knob_changes_one_number_until_the_dial_is_turned(lab: ContrastLab) ->
 
 def test_what_cannot_be_is_refused_and_changes_nothing(lab: ContrastLab) -> None:
     before = dict(lab.knobs)
-    for turn in (lambda: lab.turn("TI", 900), lambda: lab.turn("TE", 1e5), lambda: lab.dial(7)):
+    for turn in (
+        lambda: lab.turn("TI", 900),
+        lambda: lab.turn("TE", 1e5),
+        lambda: lab.dial(7),
+        lambda: lab.choose(5),
+    ):
         with pytest.raises(Problem):
             turn()
     assert lab.knobs == before
