@@ -96,7 +96,9 @@ pictures = {
     for scanner, cohort in (("Trio", trio), ("Verio", verio))
     for index, channel in enumerate(cohort.channels)
 }
-plots.gallery(pictures, "One slice of one person: five channels on the Trio above, on the Verio below.")
+plots.gallery(
+    pictures, "One slice of one person: five channels on the Trio above, on the Verio below."
+)
 
 # %%
 brain = trio.test[person].image.any(axis=0)
@@ -141,6 +143,7 @@ missed
 
 # %%
 from cdseg_teach.evaluation import dsc, precision, recall
+from cdseg_teach.labs.exercise import check
 
 y, x = np.indices((32, 32))
 
@@ -164,7 +167,9 @@ titles = {
     f"precision {100 * precision(guess, truth):.0f} %": plots.errors(guess, truth)
     for name, guess in guesses.items()
 }
-plots.gallery(titles, "Four guesses at a large and a small lesion. " + "; ".join(titles), 4, legend=True)
+plots.gallery(
+    titles, "Four guesses at a large and a small lesion. " + "; ".join(titles), 4, legend=True
+)
 
 # %%
 missed.reveal(f"{100 * dsc(guesses['one missed'], truth):.0f}", "the small lesion has few voxels")
@@ -181,8 +186,8 @@ missed.reveal(f"{100 * dsc(guesses['one missed'], truth):.0f}", "the small lesio
 #
 # ## Why the DSC is harsh to small lesions
 #
-# Now the outline is drawn one voxel too far out, all around. That is the care of a good human rater.
-# We do the same to lesions of growing size. Voxels are 2 mm wide, as in all our brains.
+# Now the outline is drawn one voxel too far out, all around. In our brains that is 2 mm. We make the
+# same small mistake with lesions of growing size.
 
 # %%
 y, x = np.indices((64, 64))
@@ -195,7 +200,7 @@ plots.curves(
 )
 
 # %% [markdown]
-# **What to notice.** The same care gives a DSC above 90 % for a large lesion, and below 60 % for the
+# **What to notice.** The same mistake costs little where the lesion is large, with a DSC above 90 % for a large lesion, and below 60 % for the
 # smallest. So a patient with small lesions has a low DSC even with a good network. This is why the
 # standard deviations in the tables of this field are so large. Compare methods on the *same* patients.
 
@@ -225,7 +230,10 @@ alarms = 0.804 * lesion.sum() * (1 / 0.095 - 1)  # so many, that 9.5 % of all ca
 called = np.where(lesion, chance < 0.804, head & (chance < alarms / (head & ~lesion).sum()))
 grey = head * np.uint8(110)
 plots.gallery(
-    {"the lesion": plots.errors(lesion, lesion, grey), "what is called lesion": plots.errors(called, lesion, grey)},
+    {
+        "the lesion": plots.errors(lesion, lesion, grey),
+        "what is called lesion": plots.errors(called, lesion, grey),
+    },
     "Left a lesion in a head. Right recall 80 %, precision 9.5 %: false alarms all over the head.",
     columns=2,
     legend=True,
@@ -290,10 +298,8 @@ print(f"DSC: {100 * dsc(nothing, label):.0f} %, recall: {100 * recall(nothing, l
 # The primer says that the DSC is the harmonic mean of recall and precision. Write it that way: replace
 # the three dots. The cell tells you whether you are right on the four guesses from above.
 
+
 # %% tags=["exercise"]
-from cdseg_teach.labs.exercise import check
-
-
 def dsc_from_both(prediction, truth):
     """The DSC, from `recall(prediction, truth)` and `precision(prediction, truth)` alone."""
     ...
@@ -304,10 +310,8 @@ check(dsc_from_both, dsc, {name: (guess, truth) for name, guess in guesses.items
 # %% [markdown]
 # A solution is in the collapsed cell below: click on the three dots to open it.
 
+
 # %% jupyter={"source_hidden": true} tags=["solution"]
-from cdseg_teach.labs.exercise import check
-
-
 def dsc_from_both(prediction, truth):
     """The DSC, from `recall(prediction, truth)` and `precision(prediction, truth)` alone."""
     r, p = recall(prediction, truth), precision(prediction, truth)
