@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
+from tqdm.auto import tqdm
 
 from .. import __version__
 from ..anatomy import Grid, brain_subjects
@@ -96,7 +97,8 @@ def _split(role: str, split: str, scanner: Scanner, seed: int, count: int, grid:
 
 def _render(names: tuple[str, ...], scanner: Scanner, seed: int, grid: Grid) -> Iterator[Subject]:
     """Subjects one by one: their anatomy from one seed, what the scanner adds from another."""
-    for name in names:
+    few = len(names) < 5  # a second or so
+    for name in tqdm(names, desc="rendering", unit="subject", leave=False, disable=few):
         maps = brain_subjects([subject_seed(seed, name, "anatomy")], grid)
         image = render(maps, scanner, [subject_seed(seed, name, "scan")])[0].numpy()
         yield Subject(

@@ -252,6 +252,13 @@ class Study:
                 f"study {self.name}: no channel {wrong[0]}; the channels are 0 to {count - 1}"
             )
 
+    def load(self) -> Study:
+        """Render or read every split now, instead of when it is first asked for."""
+        for cohort in (self.source, self.target):
+            for split in cohort.splits.values():
+                _ = split.subjects
+        return self
+
     def without_channels(self, indices: Iterable[int]) -> Study:
         """The same study without these channels, in both cohorts.
 

@@ -128,3 +128,25 @@ def test_problems_are_one_line(study):
     with pytest.raises(Problem) as caught:
         study.without_channels([7])
     assert "\n" not in str(caught.value)
+
+
+def test_loading_reads_every_split_once(make_subject):
+    reads = []
+
+    def split(name):
+        def read():
+            reads.append(name)
+            return [make_subject(name)]
+
+        return Split((name,), read)
+
+    def cohort(role):
+        splits = {part: split(f"{role}-{part}") for part in ("train", "validation", "test")}
+        return Cohort(
+            role, ("FLAIR", "GE"), ("lesion",), labels_for_training=role == "source", **splits
+        )
+
+    study = Study("toy", 0, cohort("source"), cohort("target"))
+    assert study.load() is study
+    assert study.source.test[0].name == "source-test"
+    assert sorted(reads) == sorted((*study.source.names, *study.target.names))
