@@ -200,7 +200,7 @@ plots.curves(
 )
 
 # %% [markdown]
-# **What to notice.** The same mistake costs little where the lesion is large, with a DSC above 90 % for a large lesion, and below 60 % for the
+# **What to notice.** The same mistake leaves a DSC above 90 % to a large lesion, and below 60 % to the
 # smallest. So a patient with small lesions has a low DSC even with a good network. This is why the
 # standard deviations in the tables of this field are so large. Compare methods on the *same* patients.
 
@@ -285,7 +285,7 @@ print(f"{called.sum() / lesion.sum():.1f} times as much is called lesion as ther
 label = trio.test[person].label > 0
 nothing = np.zeros_like(label)
 right = (nothing == label)[brain].mean()
-print(f"voxels of the brain that are right: {100 * right:.0f} %")
+print(f"voxels of the brain that are right: {100 * right:.1f} %")
 print(f"DSC: {100 * dsc(nothing, label):.0f} %, recall: {100 * recall(nothing, label):.0f} %")
 
 # %% [markdown]
