@@ -52,4 +52,4 @@ claims: $(READY)
 	$(BIN)/cdseg-teach table --task brain --seeds 0,1,2,3,4 --out artifacts/claims.csv
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache artifacts build *.egg-info
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache artifacts build *.egg-info

@@ -1,5 +1,7 @@
 """The three lists of packages say the same, and importing is cheap."""
 
+import ast
+import itertools
 import pkgutil
 import re
 import subprocess
@@ -33,6 +35,9 @@ COLAB = {
     "plotly": "5.24.1",
     "torch": "2.11",
 }
+IMPORTED_AS = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn"}
+# `--executor dask://...` asks for it when it is wanted.
+ON_REQUEST = {"dask"}
 ABOVE_THE_LABS = {"cli", "doctor", "labs", "__main__"}
 
 
@@ -64,6 +69,34 @@ def test_environment_names_the_same_packages_and_ranges():
 
 def test_environment_installs_the_checkout_itself():
     assert ENVIRONMENT[-1] == {"pip": ["-e ."]}
+
+
+def imported(folder):
+    """Names of the packages that the modules below a folder import, ours and Python's left out."""
+    names = set()
+    for file in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.add(node.module)
+    return {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"cdseg_teach"}
+
+
+def modules(*groups):
+    return {
+        IMPORTED_AS.get(name, name.replace("-", "_"))
+        for name in (canonicalize_name(Requirement(text).name) for text in itertools.chain(*groups))
+    }
+
+
+def test_every_package_that_is_imported_is_declared():
+    extras = PROJECT["optional-dependencies"]
+    for_users = modules(PROJECT["dependencies"], extras["lab"])
+    own = {file.stem for file in (ROOT / "tests").rglob("*.py")}
+    assert imported("cdseg_teach") - ON_REQUEST <= for_users
+    assert imported("tests") - own <= for_users | modules(extras["test"])
+    assert imported("data_scripts") <= for_users | modules(extras["test"])
 
 
 @pytest.mark.parametrize("name", COLAB)
