@@ -130,8 +130,8 @@ lab
 #
 # * Between GE and SWI two things change at once. The mask darkens veins and iron. And TR falls from
 #   573 ms to 30 ms: the fluid, brightest in GE, has no time to recover and is dark in SWI.
-# * Look at the histograms. In the lab's unit, standard deviations of the brain, fluid wanders from one
-#   end of the axis to the other.
+# * Look at the histograms. Fluid moves from the brightest of the four curves to the
+#   darkest.
 # * The other four channels (choose one) hardly move.
 #
 # Sources: Stehling et al. 2008 (GE), Babayan et al. 2019 (SWI on a Verio), Haacke et al. 2004 (phase
