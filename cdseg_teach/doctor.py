@@ -13,6 +13,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from cdseg_teach import __version__
+from cdseg_teach.problems import Problem
 
 PACKAGE = "cdseg_teach"
 GIB = 1024**3
@@ -22,6 +23,8 @@ ENOUGH_MEMORY = 2 * GIB
 ENOUGH_DISK = 1 * GIB
 #: JupyterLab shows a widget only when its half in the browser is installed too.
 LAB_EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "anywidget")
+#: Names this Python, so that the mend reaches `.venv` from any shell.
+PIP = f"{sys.executable} -m pip install"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -76,9 +79,7 @@ def _packages() -> Iterator[Finding]:
     try:
         declared = metadata.requires(PACKAGE) or []
     except metadata.PackageNotFoundError:
-        yield Finding(
-            "packages", "unknown: cdseg_teach is not installed", "pip install -e '.[lab]'"
-        )
+        yield Finding("packages", "unknown: cdseg_teach is not installed", f"{PIP} -e '.[lab]'")
         return
     for requirement in map(Requirement, declared):
         if requirement.marker is None or requirement.marker.evaluate({"extra": "lab"}):
@@ -86,16 +87,14 @@ def _packages() -> Iterator[Finding]:
 
 
 def _package(requirement: Requirement) -> Finding:
-    wanted = f"{requirement.name}{requirement.specifier}"
+    mend = f"{PIP} '{requirement.name}{requirement.specifier}'"
     try:
         version = metadata.version(requirement.name)
     except metadata.PackageNotFoundError:
-        return Finding(requirement.name, "missing", f"pip install '{wanted}'")
+        return Finding(requirement.name, "missing", mend)
     if requirement.specifier.contains(version, prereleases=True):
         return Finding(requirement.name, version)
-    return Finding(
-        requirement.name, f"{version}, needed is {requirement.specifier}", f"pip install '{wanted}'"
-    )
+    return Finding(requirement.name, f"{version}, needed is {requirement.specifier}", mend)
 
 
 def _lab_extensions() -> Iterator[Finding]:
@@ -109,7 +108,7 @@ def _lab_extensions() -> Iterator[Finding]:
         if found:
             yield Finding(f"front end {name}", str(found))
         else:
-            mend = f"{sys.executable} -m pip install --force-reinstall jupyterlab_widgets anywidget"
+            mend = f"{PIP} --force-reinstall jupyterlab_widgets anywidget"
             yield Finding(f"front end {name}", "missing: the labs would stay blank", mend)
 
 
@@ -173,14 +172,21 @@ def _data() -> Finding:
 
 
 def _pack() -> Finding:
-    manifest = Path(__file__).parent / "lecture_pack" / "pack.json"
     try:
-        entries = json.loads(manifest.read_text(encoding="utf-8"))
-        newest = max(entry["date"] for entry in entries.values())
-    except (OSError, ValueError, KeyError):
-        mend = "cdseg-teach pack build (it trains for a while), or install the package again"
-        return Finding("lecture pack", "missing: the labs would open untrained", mend)
-    return Finding("lecture pack", f"{len(entries)} entries, the newest of {newest}")
+        from cdseg_teach.experiments.pack import ENTRIES, MEND, lecture_pack
+    except ImportError:
+        return Finding("lecture pack", "unknown: a package is missing")
+    pack, unusable = lecture_pack(), []
+    for name in ENTRIES:
+        try:
+            pack.check(name)
+        except Problem:
+            unusable.append(name)
+    if unusable:
+        state = f"missing or out of date: {', '.join(unusable)}"
+        return Finding("lecture pack", state, f"{MEND} (it trains for a while), or install again")
+    newest = max(entry["date"] for entry in pack.manifest.values())
+    return Finding("lecture pack", f"{len(ENTRIES)} entries, the newest of {newest}")
 
 
 def _chromium() -> Finding:

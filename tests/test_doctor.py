@@ -9,6 +9,8 @@ import pytest
 from packaging.requirements import Requirement
 
 from cdseg_teach import doctor
+from cdseg_teach.experiments import pack
+from cdseg_teach.problems import Problem
 
 
 def by_topic(findings):
@@ -39,14 +41,14 @@ def test_every_package_of_the_labs_is_there():
 def test_a_missing_package_is_mended_by_its_range():
     finding = doctor._package(Requirement("no-such-package>=3"))
     assert finding == doctor.Finding(
-        "no-such-package", "missing", "pip install 'no-such-package>=3'"
+        "no-such-package", "missing", f"{doctor.PIP} 'no-such-package>=3'"
     )
 
 
 def test_an_old_package_shows_both_versions():
     finding = doctor._package(Requirement("numpy>=1000"))
     assert "needed is >=1000" in finding.state
-    assert finding.mend == "pip install 'numpy>=1000'"
+    assert finding.mend == f"{doctor.PIP} 'numpy>=1000'"
 
 
 def test_a_missing_half_in_the_browser_is_found(monkeypatch, tmp_path):
@@ -116,14 +118,26 @@ def test_the_doctor_survives_without_torch():
     assert "torch is missing" in answer.stdout
 
 
-def test_a_missing_pack_is_built(monkeypatch, tmp_path):
-    monkeypatch.setattr(doctor, "__file__", str(tmp_path / "doctor.py"))
-    assert "cdseg-teach pack build" in doctor._pack().mend
+class Pack:
+    """A pack that lacks some entries."""
+
+    def __init__(self, *lacking):
+        self.lacking = lacking
+        self.manifest = {"source": {"date": "2026-01-30"}, "table": {"date": "2026-01-31"}}
+
+    def check(self, name):
+        if name in self.lacking:
+            raise Problem("lacks it")
 
 
-def test_the_pack_says_when_it_was_made(monkeypatch, tmp_path):
-    monkeypatch.setattr(doctor, "__file__", str(tmp_path / "doctor.py"))
-    manifest = tmp_path / "lecture_pack" / "pack.json"
-    manifest.parent.mkdir()
-    manifest.write_text('{"source": {"date": "2026-01-30"}, "table": {"date": "2026-01-31"}}')
-    assert doctor._pack() == doctor.Finding("lecture pack", "2 entries, the newest of 2026-01-31")
+def test_what_the_pack_lacks_is_built(monkeypatch):
+    monkeypatch.setattr(pack, "lecture_pack", lambda: Pack("table", "sweep"))
+    finding = doctor._pack()
+    assert finding.state == "missing or out of date: table, sweep"
+    assert "cdseg-teach pack build" in finding.mend
+
+
+def test_the_pack_says_when_it_was_made(monkeypatch):
+    monkeypatch.setattr(pack, "lecture_pack", Pack)
+    wanted = f"{len(pack.ENTRIES)} entries, the newest of 2026-01-31"
+    assert doctor._pack() == doctor.Finding("lecture pack", wanted)

@@ -215,16 +215,22 @@ class LecturePack:
             raise Problem(f"the lecture pack has no {method!r}{at} on {domain!r}; see its {name}()")
         return Score(float(values.mean()), tuple(values.index), self.manifest[name]["date"])
 
-    def _file(self, name: str, file: str) -> Path:
-        """Path of an entry's file, once the entry is known to be there and of today's settings."""
-        if name not in ENTRIES or file not in ENTRIES[name][0]:
+    def check(self, name: str) -> None:
+        """Raise a Problem unless an entry is there, with all of its files, of today's settings."""
+        if name not in ENTRIES:
             raise Problem(f"the lecture pack has no {name!r}; it has {', '.join(ENTRIES)}")
-        entry, path = self.manifest.get(name), self.folder / file
-        if entry is None or not path.is_file():
+        entry = self.manifest.get(name)
+        if entry is None or not all((self.folder / file).is_file() for file in ENTRIES[name][0]):
             raise Problem(f"the lecture pack lacks {name!r}; {MEND}")
         if entry["settings"] != self.plan.settings(name):
             raise Problem(f"the lecture pack's {name!r} was made with other settings; {MEND}")
-        return path
+
+    def _file(self, name: str, file: str) -> Path:
+        """Path of a file of an entry that passes `check`."""
+        self.check(name)
+        if file not in ENTRIES[name][0]:
+            raise Problem(f"the lecture pack's {name!r} has no {file}; see ENTRIES")
+        return self.folder / file
 
 
 def lecture_pack() -> LecturePack:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from functools import partial
 
 import numpy as np
@@ -106,6 +107,17 @@ def test_a_changed_setting_is_stale(pack, monkeypatch):
 def test_a_changed_rendering_is_stale_but_not_its_last_digit(pack):
     assert why_stale(pack, "source", [1.0, 2.01]) is None
     assert "renders" in (why_stale(pack, "source", [1.0, 2.05]) or "")
+
+
+def test_an_entry_that_lacks_a_file_is_no_entry(pack, tmp_path):
+    shutil.copytree(pack.folder, tmp_path / "pack")
+    (tmp_path / "pack" / "collapse.npz").unlink()
+    spoiled = LecturePack(tmp_path / "pack", PLAN)
+    spoiled.check("table")
+    with pytest.raises(Problem, match="lacks 'collapse'"):
+        spoiled.check("collapse")
+    with pytest.raises(Problem, match=r"'table' has no table\.pt"):
+        spoiled.checkpoint(PLAN.studies(seed=0), "table")
 
 
 def test_a_missing_pack_says_how_to_build_it(tmp_path):
