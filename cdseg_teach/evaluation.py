@@ -117,16 +117,6 @@ def mean_std(values: Sequence[float] | np.ndarray | pd.Series, scale: float = 10
     return f"{known.mean():.1f} ({known.std() if len(known) > 1 else 0.0:.1f})"
 
 
-def summary(rows: pd.DataFrame, by: Sequence[str] = ("structure",)) -> pd.DataFrame:
-    """Mean (std) over the rows of each group: ratios in percent, distances in mm."""
-    scales = dict.fromkeys(RATIOS, 100.0) | {"hd95_mm": 1.0, "assd_mm": 1.0}
-
-    def of_group(column: pd.Series) -> str:
-        return mean_std(column, scales[str(column.name)])
-
-    return rows.groupby(list(by), sort=False)[list(scales)].agg(of_group)
-
-
 def a_distance(source: Sequence[np.ndarray], target: Sequence[np.ndarray], seed: int = 0) -> float:
     """Proxy A-distance 2 (1 - 2 error), clipped to 0..2: 0 cannot tell the domains apart.
 
@@ -153,35 +143,6 @@ def a_distance(source: Sequence[np.ndarray], target: Sequence[np.ndarray], seed:
     probe.fit(np.concatenate([fit_s, fit_t]), [0] * len(fit_s) + [1] * len(fit_t))
     error = (np.mean(probe.predict(held_s) != 0) + np.mean(probe.predict(held_t) != 1)) / 2
     return float(np.clip(2 * (1 - 2 * error), 0, 2))
-
-
-def mmd(x: np.ndarray, y: np.ndarray, bandwidth: float | None = None) -> float:
-    """Squared maximum mean discrepancy with a Gaussian kernel, unbiased (it can be below 0).
-
-    mean k(x, x') + mean k(y, y') - 2 mean k(x, y), the first two over pairs of different samples,
-    with k(a, b) = exp(-|a - b|^2 / (2 bandwidth^2)).
-
-    Parameters
-    ----------
-    x, y
-        Samples [n, D] and [m, D], at least two each.
-    bandwidth
-        None takes the median distance between different samples of both together.
-
-    References
-    ----------
-    Gretton et al. 2012, "A kernel two-sample test", lemma 6 and section 8.
-    """
-    both = np.concatenate([x, y]).astype(np.float64)
-    norms = (both**2).sum(axis=1)
-    squared = np.maximum(norms[:, None] + norms[None] - 2 * both @ both.T, 0)
-    if bandwidth is None:
-        bandwidth = float(np.sqrt(np.median(squared[np.triu_indices(len(both), k=1)]))) or 1.0
-    kernel = np.exp(-squared / (2 * bandwidth**2))
-    n, m = len(x), len(y)
-    within_x = (kernel[:n, :n].sum() - n) / (n * (n - 1))
-    within_y = (kernel[n:, n:].sum() - m) / (m * (m - 1))
-    return float(within_x + within_y - 2 * kernel[:n, n:].mean())
 
 
 def calibration_error(

@@ -2,7 +2,6 @@ import math
 import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from toy import SPACING_MM, toy_subject
@@ -15,11 +14,9 @@ from cdseg_teach.evaluation import (
     evaluate,
     hd95,
     mean_std,
-    mmd,
     precision,
     recall,
     scores,
-    summary,
 )
 from cdseg_teach.methods import Supervised, steps
 from cdseg_teach.problems import Problem
@@ -131,20 +128,6 @@ def test_mean_std_is_written_as_on_the_slide():
     assert mean_std([math.nan]) == "undefined"
 
 
-def test_summary_groups_in_order():
-    rows = pd.DataFrame(
-        {
-            "method": ["b", "b", "a"],
-            "structure": "lesion",
-            **{c: [0.5, 0.7, 1.0] for c in ("dsc", "recall", "precision", "hd95_mm", "assd_mm")},
-        }
-    )
-    table = summary(rows, by=("method",))
-    assert list(table.index) == ["b", "a"]
-    assert table.loc["b", "dsc"] == "60.0 (14.1)"
-    assert table.loc["b", "hd95_mm"] == "0.6 (0.1)"
-
-
 def clouds(shift, seed=0, subjects=6, slices=20):
     rng = np.random.default_rng(seed)
     return [[rng.normal(mean, 1, (slices, 4)) for _ in range(subjects)] for mean in (0.0, shift)]
@@ -165,27 +148,6 @@ def test_a_distance_cannot_be_had_by_remembering_subjects():
 def test_a_distance_needs_held_out_subjects():
     with pytest.raises(Problem, match="two subjects"):
         a_distance([np.zeros((4, 2))], [np.zeros((4, 2))] * 2)
-
-
-def test_mmd_is_unbiased_and_grows_with_the_gap():
-    rng = np.random.default_rng(0)
-    same = [mmd(rng.normal(size=(15, 3)), rng.normal(size=(12, 3))) for _ in range(200)]
-    assert abs(np.mean(same)) < 3 * np.std(same) / np.sqrt(200)
-    near, far = (mmd(rng.normal(size=(60, 3)), rng.normal(d, 1, (60, 3))) for d in (0.5, 2))
-    assert 0 < near < far
-
-
-def test_mmd_against_its_definition():
-    rng = np.random.default_rng(1)
-    x, y = rng.normal(size=(4, 2)), rng.normal(1, 1, (3, 2))
-
-    def k(a, b):
-        return math.exp(-((a - b) ** 2).sum() / (2 * 1.5**2))
-
-    within_x = np.mean([k(a, b) for i, a in enumerate(x) for j, b in enumerate(x) if i != j])
-    within_y = np.mean([k(a, b) for i, a in enumerate(y) for j, b in enumerate(y) if i != j])
-    between = np.mean([k(a, b) for a in x for b in y])
-    assert mmd(x, y, bandwidth=1.5) == pytest.approx(within_x + within_y - 2 * between)
 
 
 def test_calibration_of_a_coin_that_knows_and_one_that_boasts():
