@@ -1,5 +1,7 @@
 """The one exception for whatever its reader can mend."""
 
+import operator
+
 
 class Problem(ValueError):
     """A user's mistake or a broken input, told in one line: what, where, and how to mend it.
@@ -18,3 +20,14 @@ class Problem(ValueError):
 
 class RunFailed(RuntimeError):
     """A run broke off for a reason that its user did not cause: one line, and exit 1."""
+
+
+def checked_seed(seed: object) -> int:
+    """A seed as a number; a Problem unless it is a whole number from 0 up."""
+    try:
+        number = -1 if isinstance(seed, bool) else operator.index(seed)  # type: ignore[arg-type]
+    except TypeError:  # 1.5, "one", None
+        number = -1
+    if number < 0:
+        raise Problem(f"seed {seed!r} is not a whole number from 0 up")
+    return number

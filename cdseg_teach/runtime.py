@@ -26,7 +26,7 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
         device = torch.device(name)
     except RuntimeError as error:
         raise Problem(f"device {name!r} is unknown; use 'auto', 'cpu' or 'cuda'") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise Problem(f"device {str(name)!r} is not available here; use 'auto' or 'cpu'")
     return device
 

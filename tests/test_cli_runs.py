@@ -103,7 +103,7 @@ def test_data_make_writes_what_data_check_accepts(tmp_path, capsys):
     for cohort in ("source", "target"):
         assert cli.main(["data", "check", f"toy/{cohort}"]) == 0
     assert cli.main(["data", "make", "--out", "toy"]) == 2
-    assert "not an empty folder" in capsys.readouterr().err
+    assert "not empty" in capsys.readouterr().err
 
 
 def test_data_check_names_every_culprit(tmp_path, capsys):

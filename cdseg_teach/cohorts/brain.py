@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 from .. import __version__
 from ..anatomy import Grid, brain_subjects
 from ..anatomy.draw import subject_seed
-from ..problems import Problem
+from ..problems import Problem, checked_seed
 from ..scanners import DATA_SET_1, DATA_SET_2, Scanner, interpolate, render
 from .cache import cached_subjects
 from .normalise import normalise
@@ -47,10 +47,10 @@ def brain_study(
 
     Raises
     ------
-    Problem : for a negative seed, a shift outside 0..1, or a split without subjects.
+    Problem : for a seed that is no whole number from 0 up, a shift outside 0..1, or a split without
+        subjects.
     """
-    if seed < 0 or seed != int(seed):
-        raise Problem(f"seed {seed}: give a whole number of at least 0")
+    seed = checked_seed(seed)
     sizes, grid = sizes or SIZES, grid or Grid()
     if set(sizes) != set(SIZES) or min(sizes.values()) < 1:
         raise Problem(f"sizes {sizes}: give train, validation and test at least one subject each")
@@ -60,9 +60,9 @@ def brain_study(
     )
     return Study(
         "brain",
-        int(seed),
-        _cohort("source", source, int(seed), sizes, grid),
-        _cohort("target", shifted, int(seed), sizes, grid),
+        seed,
+        _cohort("source", source, seed, sizes, grid),
+        _cohort("target", shifted, seed, sizes, grid),
         shifted_channels=differ,
     )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..problems import Problem
+from ..problems import Problem, checked_seed
 from .checks import expected_channels, file_problems, name_problems
 from .convert import Conversion, read_subject
 from .layout import SPLIT_NAMES, Card, SubjectFiles, find_subjects, read_card, with_prefix
@@ -68,9 +69,12 @@ def load_study(
 
     Raises
     ------
-    Problem : when a folder, channel, subject, label or header is not as said.
+    Problem : when a folder, channel, subject, label or header is not as said, or the grid or the
+        seed is none.
     """
-    if min(spacing_mm) <= 0 or min(plane) < 8 or plane[0] % 8 or plane[1] % 8:
+    seed = checked_seed(seed)
+    whole = min(plane) >= 8 and plane[0] % 8 == plane[1] % 8 == 0
+    if not (whole and all(0 < step < math.inf for step in spacing_mm)):
         raise Problem(
             f"spacing {spacing_mm} mm, plane {plane}: give positive lengths and multiples of 8"
         )

@@ -130,7 +130,7 @@ def write_cohort(folder: str | Path, cohort: Cohort, *, provenance: str, licence
     """
     folder = Path(folder)
     _check_names(cohort)
-    with _whole_folder(folder) as part:
+    with whole_folder(folder) as part:
         for subjects in (cohort.labelled_train, cohort.validation, cohort.test):
             for subject in subjects:
                 _write_subject(part / with_prefix(subject.name), subject, cohort.channels)
@@ -214,9 +214,15 @@ def _check_names(cohort: Cohort) -> None:
 
 
 @contextmanager
-def _whole_folder(folder: Path) -> Iterator[Path]:
-    """A folder beside the final one, which takes its name once everything is in it."""
-    part = folder.absolute().parent / f".{folder.name}-{os.getpid()}.part"
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A folder beside the final one, which takes its name once everything is in it.
+
+    Raises
+    ------
+    Problem : when the final one is not empty or cannot be written.
+    """
+    folder = folder.resolve()
+    part = folder.parent / f".{folder.name}-{os.getpid()}.part"
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise Problem(f"{folder}: is there and not empty; choose a new folder or remove it")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import tempfile
 from collections.abc import Sequence
@@ -14,7 +13,8 @@ import pandas as pd
 
 from cdseg_teach.experiments.jobs import Job, Outcome, Studies, run_jobs
 from cdseg_teach.experiments.recipes import ALPHA, METHODS
-from cdseg_teach.problems import Problem
+from cdseg_teach.methods.adversarial import checked_alpha
+from cdseg_teach.problems import Problem, checked_seed
 
 COLUMNS = (
     "task",
@@ -179,11 +179,9 @@ def _jobs(
 ) -> list[Job]:
     _check_list("seeds", seeds)
     for seed in seeds:
-        if seed < 0:
-            raise Problem(f"seed {seed} is negative; use whole numbers from 0 up")
+        checked_seed(seed)
     for alpha in alphas:
-        if not (math.isfinite(alpha) and alpha >= 0):
-            raise Problem(f"alpha {alpha} is not a weight; use finite numbers from 0 up")
+        checked_alpha(alpha)
     if steps is not None and steps < 1:
         raise Problem(f"{steps} steps train nothing; use 1 or more")
     # Views are made here so that a missing channel is found before any training.

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cdseg_teach.problems import Problem
+from cdseg_teach.problems import Problem, checked_seed
 
 if TYPE_CHECKING:
     from cdseg_teach.cohorts.study import Subject
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 def seed_for(purpose: str, seed: int) -> int:
     """A seed for one purpose ("weights", "source batches", ...), so that no two share a stream."""
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise Problem(f"seed {seed!r} is not a whole number from 0 up")
-    words = np.random.SeedSequence([int(seed), zlib.crc32(purpose.encode())]).generate_state(2)
+    words = np.random.SeedSequence(
+        [checked_seed(seed), zlib.crc32(purpose.encode())]
+    ).generate_state(2)
     return int(words[0]) << 31 | int(words[1]) >> 1
 
 

@@ -79,6 +79,9 @@ def test_the_dial_moves_the_target_and_leaves_the_source():
     ("options", "culprit"),
     [
         ({"seed": -1}, "seed -1"),
+        ({"seed": 1.5}, "seed 1.5"),
+        ({"seed": "one"}, "seed 'one'"),
+        ({"seed": None}, "seed None"),
         ({"shift": 1.5}, "shift 1.5"),
         ({"shift": float("nan")}, "shift nan"),
         ({"sizes": {"train": 0, "validation": 1, "test": 1}}, "sizes"),

@@ -123,6 +123,8 @@ BAD = {
     "subject": ({"source_subjects": ["nobody"]}, "no subject 'nobody'; there is patient0"),
     "grid": ({"plane": (50, 96)}, "multiples of 8"),
     "spacing": ({"spacing_mm": (0, 2, 2)}, "positive lengths"),
+    "spacing nan": ({"spacing_mm": (float("nan"), 2, 2)}, "positive lengths"),
+    "seed": ({"seed": -1}, "seed -1"),
     "nobody left": ({"source_subjects": ["patient0", "patient1", "patient2"]}, "nobody is left"),
 }
 

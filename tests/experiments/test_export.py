@@ -16,7 +16,7 @@ def test_both_cohorts_pass_the_checks(study, tmp_path):
 
 def test_a_folder_with_something_in_it_is_left_alone(study, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(Problem, match="not an empty folder"):
+    with pytest.raises(Problem, match="not empty"):
         write_study(study, tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
 

@@ -59,7 +59,7 @@ def test_a_sweep_has_one_run_an_alpha_and_seed():
         ({"methods": ["cure"]}, "'cure' is unknown; use source"),
         ({"methods": []}, "no methods"),
         ({"seeds": [1, 1]}, "seeds: 1 is given twice"),
-        ({"seeds": [-1]}, "seed -1 is negative"),
+        ({"seeds": [-1]}, "seed -1"),
         ({"alpha": -1.0}, "alpha -1.0"),
         ({"alpha": float("nan")}, "alpha nan"),
         ({"steps": 0}, "0 steps"),
