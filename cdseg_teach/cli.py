@@ -145,7 +145,10 @@ def _run(
     pick_device(arguments.device)
     for file in (out, methods):
         check_writable(file)
-    for note in studies(seed=seeds[0]).notes:
+    study = studies(seed=seeds[0])
+    if arguments.source:
+        study.load()  # a broken volume is told now, not after the hours before its turn
+    for note in study.notes:
         print(f"note: {note}", file=sys.stderr)
     with executor_from(arguments.executor, len(jobs)) as executor:
         print(estimate(jobs), file=sys.stderr)

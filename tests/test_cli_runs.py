@@ -49,6 +49,19 @@ def test_own_data_is_read_from_two_folders(tmp_path):
     assert set(pd.read_csv("results.csv").task) == {"own data"}
 
 
+def test_a_broken_volume_is_told_before_any_training(tmp_path, capsys):
+    write_study(SMALL(), tmp_path / "toy")
+    *_, last = sorted((tmp_path / "toy" / "target").glob("sub-*"))
+    whole = (last / "one.nii.gz").read_bytes()
+    (last / "one.nii.gz").write_bytes(whole[: len(whole) // 2])
+    folders = ["--source", "toy/source", "--target", "toy/target"]
+    assert cli.main(["table", *folders, "--methods", "source", "--seeds", "0"]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert f"{last.name}/one.nii.gz" in printed.err
+    assert [path.name for path in tmp_path.iterdir()] == ["toy"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "culprit"),
     [

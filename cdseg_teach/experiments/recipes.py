@@ -68,7 +68,17 @@ class Method:
     drops_shifted: bool = False
 
     def view(self, study: Study) -> Study:
-        """The study with the channels that this method has."""
+        """The study with the channels that this method has.
+
+        Raises
+        ------
+        Problem
+            If the study has no shifted channel to drop, or nobody in T to adapt to.
+        """
+        if "target" in self.sees and not study.target.splits["train"].names:
+            raise Problem(
+                f"study {study.name} has no target subject to learn from; add some to the target"
+            )
         if not self.drops_shifted:
             return study
         if not study.shifted_channels:
@@ -112,6 +122,13 @@ METHODS = {
 }
 
 
+def row_of(method: str) -> Method:
+    """The row of this name; a Problem that lists them all when there is none."""
+    if method not in METHODS:
+        raise Problem(f"method {method!r} is unknown; use {', '.join(METHODS)}")
+    return METHODS[method]
+
+
 def learner_of(
     method: str,
     study: Study,
@@ -137,7 +154,7 @@ def learner_of(
     steps
         None takes the method's own.
     """
-    row = METHODS[method]
+    row = row_of(method)
     return row.build(
         row.view(study),
         start,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from cdseg_teach.experiments.jobs import Job, Outcome, Studies, run_jobs
-from cdseg_teach.experiments.recipes import ALPHA, METHODS
+from cdseg_teach.experiments.recipes import ALPHA, METHODS, row_of
 from cdseg_teach.methods.adversarial import checked_alpha
 from cdseg_teach.problems import Problem, checked_seed
 
@@ -74,8 +74,7 @@ def table_jobs(
         in it or something twice.
     """
     for method in methods:
-        if method not in METHODS:
-            raise Problem(f"method {method!r} is unknown; use {', '.join(METHODS)}")
+        row_of(method)
     _check_list("methods", methods)
     return _jobs(studies, methods, seeds, [alpha], steps, device)
 
@@ -187,7 +186,7 @@ def _jobs(
     # Views are made here so that a missing channel is found before any training.
     study = studies(seed=seeds[0])
     for method in methods:
-        METHODS[method].view(study)
+        row_of(method).view(study)
     return [
         Job(studies, method, seed, alpha, steps, device)
         for seed in seeds

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from cdseg_teach.methods import Learner
+from cdseg_teach.problems import Problem
 
 
 def weights_of(learner: Learner) -> bytes:
@@ -17,10 +18,21 @@ def weights_of(learner: Learner) -> bytes:
 
 
 def load_weights(learner: Learner, weights: bytes) -> None:
-    """Give a learner the segmenter and the average that `weights_of` wrote."""
+    """Give a learner the segmenter and the average that `weights_of` wrote.
+
+    Raises
+    ------
+    Problem
+        If they are of another network, such as one for other channels.
+    """
     state = from_bytes(weights)
-    learner.segmenter.load_state_dict(state["segmenter"])
-    learner.averaged.load_state_dict(state["averaged"])
+    try:
+        learner.segmenter.load_state_dict(state["segmenter"])
+        learner.averaged.load_state_dict(state["averaged"])
+    except RuntimeError as error:  # torch lists every tensor, line by line
+        raise Problem(
+            "these weights are of another network; give the study that they were trained on"
+        ) from error
 
 
 def as_bytes(state: dict[str, Any]) -> bytes:

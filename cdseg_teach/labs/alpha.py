@@ -48,8 +48,8 @@ class AlphaLab(Shown):
         Whether α is ramped up, by `lab.learner.warm_up`; whether S and T share a batch (see
         `Adversarial`).
     recorded, resume
-        A run that was recorded before, and the learner's state somewhere in it, from where the lab
-        goes on.
+        A run that was recorded before on this study, and the learner's state somewhere in it, from
+        where the lab goes on.
     every
         Steps between two looks at the fixed slices.
     options
@@ -78,6 +78,8 @@ class AlphaLab(Shown):
             raise Problem(
                 "a recorded run and the state to resume from belong together; give both or neither"
             )
+        if recorded is not None:
+            _check_belongs(recorded, study)
         self.study, self.seed = study, seed
         self.warm_up, self.joint_batch = warm_up, joint_batch
         self._checkpoint, self._recorded, self._resume = start_from, recorded, resume
@@ -228,6 +230,16 @@ class AlphaLab(Shown):
     def still(self) -> tuple[bytes, str]:
         """Return the state as a PNG and its alternative text."""
         return plots.png(_picture(self))
+
+
+def _check_belongs(run: RecordedRun, study: Any) -> None:
+    """Raise a Problem unless a run was recorded on this study's test subjects."""
+    subject = study.target.test[0]
+    if run.settings["subject"] != subject.name or run.masks.shape[1:] != subject.image.shape[2:]:
+        raise Problem(
+            f"the run was recorded on {run.settings['subject']}, slices {run.masks.shape[1:]}; this"
+            f" study has {subject.name}, {subject.image.shape[2:]}: give the run's own study"
+        )
 
 
 def describe(lab: AlphaLab, frame: Frame) -> str:

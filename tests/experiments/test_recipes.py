@@ -1,5 +1,7 @@
 """Each row is trained as it says, and the control is the adversarial row without its game."""
 
+import copy
+import dataclasses
 import inspect
 
 import pytest
@@ -8,6 +10,7 @@ from toy import toy_study
 
 from cdseg_teach.experiments import recipes
 from cdseg_teach.experiments.recipes import METHODS, collapsing, learner_of
+from cdseg_teach.experiments.weights import load_weights, weights_of
 from cdseg_teach.methods import Adversarial, Supervised
 from cdseg_teach.problems import Problem
 
@@ -60,6 +63,28 @@ def test_a_study_without_shifted_channel_cannot_drop_it(study):
     same = study.without_channels(study.shifted_channels)
     with pytest.raises(Problem, match="no shifted channel"):
         METHODS["source_without_shifted_channel"].view(same)
+
+
+def test_nobody_to_adapt_to_is_told_before_any_training(study):
+    nobody = dataclasses.replace(study.target.splits["train"], names=(), read=tuple)
+    alone = copy.copy(study.target)
+    alone.splits = study.target.splits | {"train": nobody}
+    study = dataclasses.replace(study, target=alone)
+    with pytest.raises(Problem, match="no target subject"):
+        METHODS["adversarial"].view(study)
+    assert METHODS["source"].view(study) is study
+
+
+def test_an_unknown_method_is_named(study):
+    with pytest.raises(Problem, match=r"'cure' is unknown; use source, "):
+        learner_of("cure", study)
+
+
+def test_weights_of_other_channels_are_refused(study, start):
+    fewer = learner_of("source_without_shifted_channel", study, steps=1)
+    with pytest.raises(Problem, match="another network") as caught:
+        load_weights(fewer, weights_of(start))
+    assert "\n" not in str(caught.value)
 
 
 def test_steps_set_the_schedule(study, start):

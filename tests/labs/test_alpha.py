@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from toy import toy_study
 
 from cdseg_teach.cohorts.study import Study
 from cdseg_teach.labs import alpha_view, contrast_view, predict
@@ -233,6 +234,8 @@ def test_goes_on_from_the_middle_of_a_recorded_run(
     assert [frame.step for frame in again.frames] == [frame.step for frame in lab.frames]
     with pytest.raises(Problem, match="belong together"):
         AlphaLab(study, checkpoint, recorded=recorded, **FAST)
+    with pytest.raises(Problem, match="the run's own study"):
+        AlphaLab(toy_study(size=24), recorded=recorded, resume=state, **FAST)
 
 
 def test_an_error_is_shown_and_pauses(view: AlphaView, monkeypatch: pytest.MonkeyPatch) -> None:
