@@ -13,9 +13,6 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import pandas as pd
 from scipy import ndimage
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from cdseg_teach.problems import Problem
 
@@ -135,6 +132,11 @@ def a_distance(source: Sequence[np.ndarray], target: Sequence[np.ndarray], seed:
     ----------
     Ben-David et al. 2007, "Analysis of representations for domain adaptation".
     """
+    # A second to import, which a lab that opens would wait for.
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     rng = np.random.default_rng(seed)
     (fit_s, held_s), (fit_t, held_t) = _halves(source, rng), _halves(target, rng)
     probe = make_pipeline(

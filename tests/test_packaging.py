@@ -144,6 +144,14 @@ def test_importing_the_package_loads_nothing_heavy():
     assert run_python(program) == ""
 
 
+def test_a_lab_that_opens_waits_for_no_statistics():
+    """Both take a second, and five are all that the first picture has."""
+    program = (
+        "import sys, cdseg_teach.labs.alpha; print(*{'sklearn', 'scipy.stats'} & {*sys.modules})"
+    )
+    assert run_python(program) == ""
+
+
 def test_waiting_threads_do_not_spin_unless_asked(monkeypatch):
     program = "import os, cdseg_teach; print(os.environ['OMP_WAIT_POLICY'])"
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from cdseg_teach.evaluation import RATIOS, mean_std
 
@@ -128,7 +128,7 @@ def _gain(difference: pd.Series) -> Gain:
     mean = float(difference.mean()) if n else float("nan")
     if n < 2:
         return Gain(mean, float("nan"), float("nan"), n)
-    half = float(stats.t.ppf(0.975, n - 1) * difference.std() / np.sqrt(n))
+    half = float(stdtrit(n - 1, 0.975) * difference.std() / np.sqrt(n))
     return Gain(mean, mean - half, mean + half, n)
 
 
