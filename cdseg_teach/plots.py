@@ -17,11 +17,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.transforms import Bbox
 
-from .slices import BLACK, BLUE, ERRORS, GREEN, PINK, RED, SKY
+from cdseg_teach.slices import BLACK, BLUE, ERRORS, GREEN, PINK, RED, SKY
 
 # A notebook draws what it shows with `plots` alone.
-from .slices import errors as errors
-from .slices import slice_of as slice_of
+from cdseg_teach.slices import errors as errors
+from cdseg_teach.slices import slice_of as slice_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -185,7 +185,7 @@ def score_table(
     """
     import pandas as pd
 
-    from .evaluation import RATIOS, mean_std
+    from cdseg_teach.evaluation import RATIOS, mean_std
 
     lines = []
     for name, rows in rows_of.items():

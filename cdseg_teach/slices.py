@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from .problems import Problem
+from cdseg_teach.problems import Problem
 
 if TYPE_CHECKING:
-    from .cohorts.study import Subject
+    from cdseg_teach.cohorts.study import Subject
 
 # Okabe and Ito 2008, "Color universal design": told apart with every common kind of colour
 # blindness.

@@ -20,11 +20,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..problems import Problem
-from . import lesions, veins
-from .draw import generators
-from .grid import Grid
-from .warps import random_maps, resample
+from cdseg_teach.anatomy import lesions, veins
+from cdseg_teach.anatomy.draw import generators
+from cdseg_teach.anatomy.grid import Grid
+from cdseg_teach.anatomy.warps import random_maps, resample
+from cdseg_teach.problems import Problem
 
 TEMPLATE_TISSUES = ("grey", "white", "csf", "iron_rich", "striatum")
 LESIONS = ("oedema", "contusion", "haemorrhage", "microbleed")

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..problems import Problem
+from cdseg_teach.problems import Problem
 
 
 @dataclass(frozen=True)

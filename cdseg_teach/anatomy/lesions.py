@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .draw import smooth_field
-from .grid import Grid, box_mean
+from cdseg_teach.anatomy.draw import smooth_field
+from cdseg_teach.anatomy.grid import Grid, box_mean
 
 
 @dataclass(frozen=True)

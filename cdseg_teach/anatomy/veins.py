@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .draw import normal, uniform
-from .grid import Grid, box_mean
+from cdseg_teach.anatomy.draw import normal, uniform
+from cdseg_teach.anatomy.grid import Grid, box_mean
 
 STEP_MM = 1.0
 SLAB_MM = 96.0  # the numbers of veins below are for a slab of this height (the default grid)

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .draw import normal, uniform
-from .grid import Grid
+from cdseg_teach.anatomy.draw import normal, uniform
+from cdseg_teach.anatomy.grid import Grid
 
 SQUARINGS = 6  # exp(v) = (id + v / 2^6) composed with itself 6 times
 

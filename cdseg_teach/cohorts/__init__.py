@@ -1,6 +1,6 @@
 """Who is in the study: subjects, splits, and how they are kept on disk."""
 
-from .brain import brain_study
-from .study import Cohort, Split, Study, Subject
+from cdseg_teach.cohorts.brain import brain_study
+from cdseg_teach.cohorts.study import Cohort, Split, Study, Subject
 
 __all__ = ["Cohort", "Split", "Study", "Subject", "brain_study"]

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 import numpy as np
 from tqdm.auto import tqdm
 
-from .. import __version__
-from ..anatomy import Grid, brain_subjects
-from ..anatomy.draw import subject_seed
-from ..problems import Problem, checked_seed
-from ..scanners import DATA_SET_1, DATA_SET_2, Scanner, interpolate, render
-from .cache import cached_subjects
-from .normalise import normalise
-from .study import Cohort, Split, Study, Subject
+from cdseg_teach import __version__
+from cdseg_teach.anatomy import Grid, brain_subjects
+from cdseg_teach.anatomy.draw import subject_seed
+from cdseg_teach.cohorts.cache import cached_subjects
+from cdseg_teach.cohorts.normalise import normalise
+from cdseg_teach.cohorts.study import Cohort, Split, Study, Subject
+from cdseg_teach.problems import Problem, checked_seed
+from cdseg_teach.scanners import DATA_SET_1, DATA_SET_2, Scanner, interpolate, render
 
 SIZES = {"train": 32, "validation": 4, "test": 8}
 PHYSICS = 1  # raise it with any change of anatomy or scanners that changes a voxel

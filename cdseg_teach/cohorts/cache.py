@@ -24,8 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from ..runtime import cache_dir
-from .study import Subject
+from cdseg_teach.cohorts.study import Subject
+from cdseg_teach.runtime import cache_dir
 
 FORMAT = 1  # of the file; a change makes every older file be rendered again
 CAP_BYTES = 4 * 10**9

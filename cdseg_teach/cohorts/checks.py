@@ -12,9 +12,17 @@ from typing import TypeVar
 import nibabel as nib
 import numpy as np
 
-from ..problems import Problem
-from .layout import CARD_FILE, Card, SubjectFiles, find_subjects, place, read_card, with_prefix
-from .nifti import open_volume, read_label, read_volume
+from cdseg_teach.cohorts.layout import (
+    CARD_FILE,
+    Card,
+    SubjectFiles,
+    find_subjects,
+    place,
+    read_card,
+    with_prefix,
+)
+from cdseg_teach.cohorts.nifti import open_volume, read_label, read_volume
+from cdseg_teach.problems import Problem
 
 SAME_PLACE_MM = 0.1
 

@@ -9,12 +9,12 @@ import numpy as np
 from nibabel.affines import voxel_sizes
 from scipy.ndimage import binary_fill_holes
 
-from ..problems import Problem
-from .layout import SubjectFiles
-from .nifti import read_label, read_volume
-from .normalise import normalise
-from .resample import by_area, grid_around, labels_by_area, nearest
-from .study import Subject
+from cdseg_teach.cohorts.layout import SubjectFiles
+from cdseg_teach.cohorts.nifti import read_label, read_volume
+from cdseg_teach.cohorts.normalise import normalise
+from cdseg_teach.cohorts.resample import by_area, grid_around, labels_by_area, nearest
+from cdseg_teach.cohorts.study import Subject
+from cdseg_teach.problems import Problem
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..problems import Problem
+from cdseg_teach.problems import Problem
 
 CARD_FILE = "cohort.json"
 LABEL_NAMES = ("label", "gt", "consensus_gt", "mask")  # the first that is there is the label

@@ -7,12 +7,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..problems import Problem, checked_seed
-from .checks import expected_channels, file_problems, name_problems
-from .convert import Conversion, read_subject
-from .layout import SPLIT_NAMES, Card, SubjectFiles, find_subjects, read_card, with_prefix
-from .splits import split_by_subject
-from .study import Cohort, Split, Study
+from cdseg_teach.cohorts.checks import expected_channels, file_problems, name_problems
+from cdseg_teach.cohorts.convert import Conversion, read_subject
+from cdseg_teach.cohorts.layout import (
+    SPLIT_NAMES,
+    Card,
+    SubjectFiles,
+    find_subjects,
+    read_card,
+    with_prefix,
+)
+from cdseg_teach.cohorts.splits import split_by_subject
+from cdseg_teach.cohorts.study import Cohort, Split, Study
+from cdseg_teach.problems import Problem, checked_seed
 
 STRUCTURES = ("lesion",)  # what a mask shows where no cohort.json says it
 

@@ -15,10 +15,10 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
-from ..problems import Problem
-from .layout import CARD_FILE, LABEL_NAMES, place, with_prefix
-from .resample import nearest
-from .study import Cohort, Subject
+from cdseg_teach.cohorts.layout import CARD_FILE, LABEL_NAMES, place, with_prefix
+from cdseg_teach.cohorts.resample import nearest
+from cdseg_teach.cohorts.study import Cohort, Subject
+from cdseg_teach.problems import Problem
 
 MAX_VOXELS = 512**3  # half a GB as float32, more than any scan this software is meant for
 DEFLATE_LIMIT = 1032  # gzip cannot make anything smaller than by this factor

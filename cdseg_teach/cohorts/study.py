@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..problems import Problem
+from cdseg_teach.problems import Problem
 
 
 @dataclass(frozen=True, eq=False)

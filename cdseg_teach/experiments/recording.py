@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..problems import Problem
+from cdseg_teach.problems import Problem
 
 FORMAT = 1
 
@@ -214,7 +214,7 @@ class Recorder:
         """Return [slices, features]: every tap averaged over the pixels that are not empty."""
         import torch
 
-        from ..networks import forward_with_taps
+        from cdseg_teach.networks import forward_with_taps
 
         network = learner.averaged
         device = next(network.parameters()).device

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import plots, slices
-from ..experiments import recipes
-from ..experiments.pack import LecturePack, lecture_pack
-from ..experiments.recording import Frame, RecordedRun, Recorder
-from ..methods import Adversarial
-from ..methods.adversarial import checked_alpha
-from ..methods.schedules import none
-from ..problems import Problem
-from .display import Shown
-from .player import Player
+from cdseg_teach import plots, slices
+from cdseg_teach.experiments import recipes
+from cdseg_teach.experiments.pack import LecturePack, lecture_pack
+from cdseg_teach.experiments.recording import Frame, RecordedRun, Recorder
+from cdseg_teach.labs.display import Shown
+from cdseg_teach.labs.player import Player
+from cdseg_teach.methods import Adversarial
+from cdseg_teach.methods.adversarial import checked_alpha
+from cdseg_teach.methods.schedules import none
+from cdseg_teach.problems import Problem
 
 ALPHAS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 RECORDED, CHECKPOINT, SCRATCH = "recorded run", "checkpoint", "scratch"
@@ -223,7 +223,7 @@ class AlphaLab(Shown):
 
     def build(self) -> Any:
         """Return the widget: controls, curves, pictures."""
-        from .alpha_view import AlphaView
+        from cdseg_teach.labs.alpha_view import AlphaView
 
         return AlphaView(self).widget
 

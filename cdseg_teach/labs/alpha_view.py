@@ -9,12 +9,12 @@ from typing import Any
 
 import ipywidgets as w
 
-from ..experiments.recording import Frame, RecordedRun
-from ..slices import OUTLINE, encoded
-from . import alpha as model
-from . import curves
-from .clock import Clock
-from .display import Fit, with_tooltip
+from cdseg_teach.experiments.recording import Frame, RecordedRun
+from cdseg_teach.labs import alpha as model
+from cdseg_teach.labs import curves
+from cdseg_teach.labs.clock import Clock
+from cdseg_teach.labs.display import Fit, with_tooltip
+from cdseg_teach.slices import OUTLINE, encoded
 
 TICK_S = 0.15  # of work between two looks at sliders and buttons
 DRAW_EVERY_S = 0.3  # a redraw costs about as much as half a step

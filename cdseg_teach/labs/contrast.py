@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import plots, slices
-from ..anatomy import BrainMaps, Grid, brain_subjects
-from ..cohorts.normalise import normalise
-from ..problems import Problem
-from ..scanners import DATA_SET_1, DATA_SET_2, Scanner, interpolate, render
-from .display import Shown
+from cdseg_teach import plots, slices
+from cdseg_teach.anatomy import BrainMaps, Grid, brain_subjects
+from cdseg_teach.cohorts.normalise import normalise
+from cdseg_teach.labs.display import Shown
+from cdseg_teach.problems import Problem
+from cdseg_teach.scanners import DATA_SET_1, DATA_SET_2, Scanner, interpolate, render
 
 # Slices that are rendered: the one shown, and what its slice profile and field need beside it.
 SLAB = 5
@@ -145,7 +145,7 @@ class ContrastLab(Shown):
 
     def build(self) -> Any:
         """Return the widget: dial and knobs, three pictures, histograms."""
-        from .contrast_view import ContrastView
+        from cdseg_teach.labs.contrast_view import ContrastView
 
         return ContrastView(self).widget
 

@@ -10,10 +10,10 @@ from typing import Any
 import ipywidgets as w
 import numpy as np
 
-from ..problems import Problem
-from ..slices import BLACK, BLUE, GREEN, RED, encoded
-from . import contrast as model
-from .display import Fit, load_plotly, with_tooltip
+from cdseg_teach.labs import contrast as model
+from cdseg_teach.labs.display import Fit, load_plotly, with_tooltip
+from cdseg_teach.problems import Problem
+from cdseg_teach.slices import BLACK, BLUE, GREEN, RED, encoded
 
 go = load_plotly()
 

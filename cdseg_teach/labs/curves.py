@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..experiments.recording import Frame, RecordedRun
-from ..slices import BLACK, BLUE, GREEN, PINK, RED
-from .display import load_plotly
+from cdseg_teach.experiments.recording import Frame, RecordedRun
+from cdseg_teach.labs.display import load_plotly
+from cdseg_teach.slices import BLACK, BLUE, GREEN, PINK, RED
 
 go = load_plotly()
 

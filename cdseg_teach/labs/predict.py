@@ -8,7 +8,7 @@ from typing import Any
 
 import ipywidgets as w
 
-from .display import Shown
+from cdseg_teach.labs.display import Shown
 
 STYLE = """<style>
 .cdseg-predict {font-size: 18px; color: #111; padding: 8px 12px; border-left: 6px solid #0072B2;

@@ -8,9 +8,9 @@ from typing import Any
 import ipywidgets as w
 import numpy as np
 
-from .. import slices
-from ..problems import Problem
-from .display import Shown, with_tooltip
+from cdseg_teach import slices
+from cdseg_teach.labs.display import Shown, with_tooltip
+from cdseg_teach.problems import Problem
 
 LEGEND = (
     "<style>.cdseg-viewer .widget-label, .cdseg-viewer select, .cdseg-viewer .widget-readout"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..anatomy.draw import normal, smooth_field
-from ..anatomy.grid import Grid
+from cdseg_teach.anatomy.draw import normal, smooth_field
+from cdseg_teach.anatomy.grid import Grid
 
 
 def slice_profile(fine: Tensor, grid: Grid, thickness_mm: float) -> Tensor:

@@ -13,8 +13,8 @@ shift. Bias: BrainWeb's non-uniformity of 20 % (factors 0.9 to 1.1, four standar
 %, since more coil elements mean a brighter rim.
 """
 
-from .scanner import Scanner
-from .sequences import GradientEcho, InversionRecovery, Mprage, SpinEcho
+from cdseg_teach.scanners.scanner import Scanner
+from cdseg_teach.scanners.sequences import GradientEcho, InversionRecovery, Mprage, SpinEcho
 
 DATA_SET_1 = Scanner(
     name="3 T TIM Trio",

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..anatomy.brain import BrainMaps
-from ..anatomy.draw import generators, normal
-from ..problems import Problem
-from . import mr
-from .artefacts import bias_field, rician_noise, slice_profile
-from .sequences import GradientEcho, PulseSequence, interpolate_sequences
-from .tissues import VENOUS_CHI_PPM, TissueValues, tissue_values
+from cdseg_teach.anatomy.brain import BrainMaps
+from cdseg_teach.anatomy.draw import generators, normal
+from cdseg_teach.problems import Problem
+from cdseg_teach.scanners import mr
+from cdseg_teach.scanners.artefacts import bias_field, rician_noise, slice_profile
+from cdseg_teach.scanners.sequences import GradientEcho, PulseSequence, interpolate_sequences
+from cdseg_teach.scanners.tissues import VENOUS_CHI_PPM, TissueValues, tissue_values
 
 # Standard deviation of ln T1, ln T2, ln PD between people; Wright 2008 finds 4 to 11 % for T1.
 TISSUE_SPREAD = 0.05

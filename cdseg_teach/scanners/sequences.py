@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import Tensor
 
-from ..problems import Problem
-from . import mr
-from .tissues import TissueValues
+from cdseg_teach.problems import Problem
+from cdseg_teach.scanners import mr
+from cdseg_teach.scanners.tissues import TissueValues
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..problems import Problem
+from cdseg_teach.problems import Problem
 
 
 @dataclass(frozen=True)
