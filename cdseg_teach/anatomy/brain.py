@@ -50,10 +50,13 @@ class BrainMaps:
 
     Parameters
     ----------
-    fractions : [N, T, Z, Y, X] on the grid's lattice of anatomy, 0..1; they sum to at most 1, the
-        rest is air.
-    grid : the lattice.
-    names : the T tissues, :data:`TISSUES`.
+    fractions
+        [N, T, Z, Y, X] on the grid's lattice of anatomy, 0..1; they sum to at most 1, the rest is
+        air.
+    grid
+        The lattice.
+    names
+        The T tissues, :data:`TISSUES`.
     """
 
     fractions: Tensor
@@ -89,9 +92,12 @@ def brain_subjects(
 
     Parameters
     ----------
-    seeds : one non-negative integer a subject.
-    grid : the lattice, :class:`Grid` by default.
-    device : where the maps live; the random numbers are always drawn on the CPU.
+    seeds
+        One non-negative integer a subject.
+    grid
+        The lattice, :class:`Grid` by default.
+    device
+        Where the maps live; the random numbers are always drawn on the CPU.
     """
     grid = grid or Grid()
     draws = generators(seeds)

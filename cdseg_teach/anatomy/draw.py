@@ -50,10 +50,14 @@ def smooth_field(
 
     Parameters
     ----------
-    shape, spacing_mm : the lattice (Z, Y, X) the field is wanted on, and its voxel size in mm.
-    wavelength_mm : distance in mm between the control points of the coarse lattice.
-    draws : one generator a subject.
-    channels : independent fields a subject.
+    shape, spacing_mm
+        The lattice (Z, Y, X) the field is wanted on, and its voxel size in mm.
+    wavelength_mm
+        Distance in mm between the control points of the coarse lattice.
+    draws
+        One generator a subject.
+    channels
+        Independent fields a subject.
 
     Returns
     -------

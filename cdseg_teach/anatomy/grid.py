@@ -22,11 +22,15 @@ class Grid:
 
     Parameters
     ----------
-    shape : (Z, Y, X), number of slices, rows and columns of the working grid; rows and columns are
+    shape
+        (Z, Y, X), number of slices, rows and columns of the working grid; rows and columns are
         multiples of 8.
-    spacing_mm : (z, y, x), size of a working voxel in mm.
-    centre_mm : (z, y, x), MNI152 coordinate of the grid's centre in mm.
-    fine : planes of anatomy to a working slice, at least 1.
+    spacing_mm
+        (z, y, x), size of a working voxel in mm.
+    centre_mm
+        (z, y, x), MNI152 coordinate of the grid's centre in mm.
+    fine
+        Planes of anatomy to a working slice, at least 1.
 
     Examples
     --------

@@ -27,26 +27,32 @@ class LesionStatistics:
 
     Attributes
     ----------
-    contusions : mean number beyond the first, Poisson; assumed (all subjects have at least one: the
-        cohorts are patients).
-    contusion_ml, contusion_log_std : median of the total volume of contusions with their oedema on
-        FLAIR, log-normal. 15.8 ml in moderate, 13.6 ml in severe injury, 7.1 to 37.8 ml by outcome,
-        301 patients (Moe et al. 2020); the spread puts 95 % of subjects between 2 and 90 ml.
-    frontal_weight, temporal_weight : share of patients with contusions there, 75 % and 82 % (Moe et
-        al. 2020).
-    contusion_share : the core as a share of the volume, uniform; oedema to haemorrhage 0.8 to 2.2
-        (Beaumont and Gennarelli 2006, Acta Neurochir Suppl 96:30).
-    haemorrhage_share : bleeding as a share of the core, uniform; assumed.
-    axonal_injury, microbleeds, microbleed_log_std : share of patients with microbleeds, 24 of 46,
-        and their number in those, log-normal with mean 22 and standard deviation 42, at most 190
-        (TBI cohort on 3 T SWI, NIH Research Festival 2013, NEURO-21; the maximum from Moenninghoff
-        et al. 2015, PLOS ONE 10:e0122329).
-    microbleed_mm : diameter in mm, uniform; most below 4 mm, by definition below 5 (Stehling et al.
-        2008, Acad Radiol 15:895).
-    aged : share of subjects with white-matter hyperintensities; assumed.
-    hyperintensities, hyperintensity_ml, hyperintensity_log_std : mean number (Poisson) and median
-        volume in ml of one, log-normal; 19.6 lesions and 4.9 ml together at 60 to 64 years (Wen and
-        Sachdev 2004, NeuroImage 22:144).
+    contusions
+        Mean number beyond the first, Poisson; assumed (all subjects have at least one: the cohorts
+        are patients).
+    contusion_ml, contusion_log_std
+        Median of the total volume of contusions with their oedema on FLAIR, log-normal. 15.8 ml in
+        moderate, 13.6 ml in severe injury, 7.1 to 37.8 ml by outcome, 301 patients (Moe et al.
+        2020); the spread puts 95 % of subjects between 2 and 90 ml.
+    frontal_weight, temporal_weight
+        Share of patients with contusions there, 75 % and 82 % (Moe et al. 2020).
+    contusion_share
+        The core as a share of the volume, uniform; oedema to haemorrhage 0.8 to 2.2 (Beaumont and
+        Gennarelli 2006, Acta Neurochir Suppl 96:30).
+    haemorrhage_share
+        Bleeding as a share of the core, uniform; assumed.
+    axonal_injury, microbleeds, microbleed_log_std
+        Share of patients with microbleeds, 24 of 46, and their number in those, log-normal with
+        mean 22 and standard deviation 42, at most 190 (TBI cohort on 3 T SWI, NIH Research Festival
+        2013, NEURO-21; the maximum from Moenninghoff et al. 2015, PLOS ONE 10:e0122329).
+    microbleed_mm
+        Diameter in mm, uniform; most below 4 mm, by definition below 5 (Stehling et al. 2008, Acad
+        Radiol 15:895).
+    aged
+        Share of subjects with white-matter hyperintensities; assumed.
+    hyperintensities, hyperintensity_ml, hyperintensity_log_std
+        Mean number (Poisson) and median volume in ml of one, log-normal; 19.6 lesions and 4.9 ml
+        together at 60 to 64 years (Wen and Sachdev 2004, NeuroImage 22:144).
     """
 
     contusions: float = 1.0
@@ -76,10 +82,14 @@ def draw_lesions(
 
     Parameters
     ----------
-    maps : healthy tissue fractions by name, each [N, Z, Y, X].
-    grid : the lattice of anatomy.
-    draws : one generator a subject.
-    statistics : numbers and sizes.
+    maps
+        Healthy tissue fractions by name, each [N, Z, Y, X].
+    grid
+        The lattice of anatomy.
+    draws
+        One generator a subject.
+    statistics
+        Numbers and sizes.
 
     Returns
     -------

@@ -29,15 +29,19 @@ class VeinStatistics:
 
     Attributes
     ----------
-    medullary : number in a slab 96 mm high; 14 to 36 are seen in a hemisphere at 3 T (Chen et al.
-        2016, Acta Anat Sin 47:796).
-    medullary_mm : diameters in mm, uniform; 0.2 to 0.3 mm on 3 T SWI (Chen 2016).
-    cortical : number in that slab; assumed, so that the drawn veins fill 0.5 % of the brain, the
-        part of the venous blood volume (2 to 3 %, recalled) that vessels large enough to be drawn
-        carry.
-    cortical_mm : mean and standard deviation of the diameter in mm; 0.84 and 0.33 over the veins of
-        20 people at 7 T (Huck et al. 2019, the VENAT atlas, Brain Struct Funct 224:2467).
-    medullary_length_mm, cortical_length_mm : lengths in mm, assumed.
+    medullary
+        Number in a slab 96 mm high; 14 to 36 are seen in a hemisphere at 3 T (Chen et al. 2016,
+        Acta Anat Sin 47:796).
+    medullary_mm
+        Diameters in mm, uniform; 0.2 to 0.3 mm on 3 T SWI (Chen 2016).
+    cortical
+        Number in that slab; assumed, so that the drawn veins fill 0.5 % of the brain, the part of
+        the venous blood volume (2 to 3 %, recalled) that vessels large enough to be drawn carry.
+    cortical_mm
+        Mean and standard deviation of the diameter in mm; 0.84 and 0.33 over the veins of 20 people
+        at 7 T (Huck et al. 2019, the VENAT atlas, Brain Struct Funct 224:2467).
+    medullary_length_mm, cortical_length_mm
+        Lengths in mm, assumed.
     """
 
     medullary: int = 50
@@ -58,10 +62,14 @@ def draw_veins(
 
     Parameters
     ----------
-    maps : healthy tissue fractions by name, each [N, Z, Y, X].
-    grid : the lattice of anatomy.
-    draws : one generator a subject.
-    statistics : numbers and calibres.
+    maps
+        Healthy tissue fractions by name, each [N, Z, Y, X].
+    grid
+        The lattice of anatomy.
+    draws
+        One generator a subject.
+    statistics
+        Numbers and calibres.
     """
     s = statistics or VeinStatistics()
     z, y, x = grid.coordinates(maps["grey"].device)

@@ -32,8 +32,8 @@ def exponential(velocity: Tensor) -> Tensor:
 
     Parameters
     ----------
-    velocity : [N, 3, Z, Y, X], components (x, y, z) in normalised coordinates (2 = the whole
-        extent).
+    velocity
+        [N, 3, Z, Y, X], components (x, y, z) in normalised coordinates (2 = the whole extent).
 
     Returns
     -------
@@ -56,8 +56,9 @@ def jacobian_determinant(where: Tensor) -> Tensor:
 
     Parameters
     ----------
-    where : [N, Z, Y, X, 3], the map in normalised coordinates (x, y, z). Positive everywhere means
-        that nothing folds.
+    where
+        [N, Z, Y, X, 3], the map in normalised coordinates (x, y, z). Positive everywhere means that
+        nothing folds.
     """
     z, y, x = where.shape[1:4]
     base = where[:, :-1, :-1, :-1]
@@ -94,13 +95,17 @@ def random_maps(
 
     Parameters
     ----------
-    grid : the lattice of anatomy.
-    draws : one generator a subject.
-    global_mm, local_mm : standard deviation of the two velocity fields in mm; 0 and 0 leave the
-        affine map.
-    affine : strength of the affine map: 1 draws rotations within ±6°, scales within ±6 %, shifts
-        within ±4 mm; 0 is none.
-    device : where the maps are made.
+    grid
+        The lattice of anatomy.
+    draws
+        One generator a subject.
+    global_mm, local_mm
+        Standard deviation of the two velocity fields in mm; 0 and 0 leave the affine map.
+    affine
+        Strength of the affine map: 1 draws rotations within ±6°, scales within ±6 %, shifts within
+        ±4 mm; 0 is none.
+    device
+        Where the maps are made.
 
     Returns
     -------

@@ -37,17 +37,23 @@ def brain_study(
 
     Parameters
     ----------
-    seed : of subjects and rendering, at least 0. Seeds 100 to 104 are for development: defaults
-        were fixed on them.
-    shift : position of the dial between the two scanners, 0 to 1; 0 leaves no shift but that of
-        the subjects, 1 is the lecture's.
-    source, target : the scanners at 0 and at 1 of the dial.
-    sizes : subjects a split, in each cohort; 32 to train, 4 to validate, 8 to test.
-    grid : the working grid.
+    seed
+        Of subjects and rendering, at least 0. Seeds 100 to 104 are for development: defaults were
+        fixed on them.
+    shift
+        Position of the dial between the two scanners, 0 to 1; 0 leaves no shift but that of the
+        subjects, 1 is the lecture's.
+    source, target
+        The scanners at 0 and at 1 of the dial.
+    sizes
+        Subjects a split, in each cohort; 32 to train, 4 to validate, 8 to test.
+    grid
+        The working grid.
 
     Raises
     ------
-    Problem : for a seed that is no whole number from 0 up, a shift outside 0..1, or a split without
+    Problem
+        For a seed that is no whole number from 0 up, a shift outside 0..1, or a split without
         subjects.
     """
     seed = checked_seed(seed)

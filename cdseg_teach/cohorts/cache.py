@@ -48,9 +48,12 @@ def cached_subjects(
 
     Parameters
     ----------
-    recipe : everything that the subjects depend on, in values that JSON knows.
-    render : makes the subjects of that recipe.
-    cap_bytes : size of the whole cache above which the files used longest ago are removed.
+    recipe
+        Everything that the subjects depend on, in values that JSON knows.
+    render
+        Makes the subjects of that recipe.
+    cap_bytes
+        Size of the whole cache above which the files used longest ago are removed.
 
     Returns
     -------

@@ -37,7 +37,8 @@ def check_cohort(folder: str | Path) -> list[Problem]:
 
     Parameters
     ----------
-    folder : in the layout of :mod:`cdseg_teach.cohorts.layout`; `cohort.json` may be absent.
+    folder
+        In the layout of :mod:`cdseg_teach.cohorts.layout`; `cohort.json` may be absent.
 
     Returns
     -------

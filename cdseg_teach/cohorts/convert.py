@@ -23,12 +23,16 @@ class Conversion:
 
     Parameters
     ----------
-    channels : files to read, in the order of the image's channels.
-    structures : names of label 1..K.
-    spacing_mm : (z, y, x) of the working grid in mm.
-    plane : rows and columns of a slice.
-    prepared : the volumes are on the working grid and normalised already; they are taken as they
-        are.
+    channels
+        Files to read, in the order of the image's channels.
+    structures
+        Names of label 1..K.
+    spacing_mm
+        (z, y, x) of the working grid in mm.
+    plane
+        Rows and columns of a slice.
+    prepared
+        The volumes are on the working grid and normalised already; they are taken as they are.
     """
 
     channels: tuple[str, ...]
@@ -43,13 +47,17 @@ def read_subject(files: SubjectFiles, conversion: Conversion, *, name: str) -> S
 
     Parameters
     ----------
-    files : its volumes; their headers agree (:func:`~cdseg_teach.cohorts.checks.file_problems`).
-    conversion : what to read and onto which grid.
-    name : of the subject in the study.
+    files
+        Its volumes; their headers agree (:func:`~cdseg_teach.cohorts.checks.file_problems`).
+    conversion
+        What to read and onto which grid.
+    name
+        Of the subject in the study.
 
     Raises
     ------
-    Problem : when a volume cannot be read or holds nothing.
+    Problem
+        When a volume cannot be read or holds nothing.
     """
     images = [read_volume(files.channels[channel]) for channel in conversion.channels]
     label = read_label(files.label, conversion.structures) if files.label else None

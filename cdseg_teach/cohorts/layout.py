@@ -36,10 +36,14 @@ class Card:
 
     Parameters
     ----------
-    name, channels, structures : as in Cohort.
-    provenance, licence : where the images come from, and how they may be used.
-    prepared : True when the images are normalised and on the working grid already.
-    splits : subjects of train, validation and test; empty when the split is left to the reader.
+    name, channels, structures
+        As in Cohort.
+    provenance, licence
+        Where the images come from, and how they may be used.
+    prepared
+        True when the images are normalised and on the working grid already.
+    splits
+        Subjects of train, validation and test; empty when the split is left to the reader.
     """
 
     name: str
@@ -66,7 +70,8 @@ def find_subjects(folder: Path) -> tuple[SubjectFiles, ...]:
 
     Raises
     ------
-    Problem : when there is no such folder, or nothing in it.
+    Problem
+        When there is no such folder, or nothing in it.
     """
     try:
         inside = sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
@@ -97,7 +102,8 @@ def read_card(folder: Path) -> Card | None:
 
     Raises
     ------
-    Problem : when it is no JSON, or an entry is missing or of the wrong kind.
+    Problem
+        When it is no JSON, or an entry is missing or of the wrong kind.
     """
     file = folder / CARD_FILE
     try:

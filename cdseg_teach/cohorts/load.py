@@ -57,18 +57,24 @@ def load_study(
 
     Parameters
     ----------
-    source, target : the two folders; the same one when subjects are named.
-    source_channels, target_channels : channels by name, paired in order; without them those that
-        both folders have. Different names are a domain shift, such as ["FLAIR"] and ["T2"].
-    source_subjects, target_subjects : subjects by name; without them all, or all that the other
-        side does not name.
-    structures : names of label 1..K; without them cohort.json's, or ("lesion",).
-    spacing_mm : (z, y, x) of the working grid in mm.
-    plane : rows and columns of a slice, multiples of 8; there are as many slices as the foreground
+    source, target
+        The two folders; the same one when subjects are named.
+    source_channels, target_channels
+        Channels by name, paired in order; without them those that both folders have. Different
+        names are a domain shift, such as ["FLAIR"] and ["T2"].
+    source_subjects, target_subjects
+        Subjects by name; without them all, or all that the other side does not name.
+    structures
+        Names of label 1..K; without them cohort.json's, or ("lesion",).
+    spacing_mm
+        (z, y, x) of the working grid in mm.
+    plane
+        Rows and columns of a slice, multiples of 8; there are as many slices as the foreground
         needs.
-    seed : deals subjects out to train, validation and test where cohort.json does not. A single
-        source subject is trained on, a single target subject is tested on; target subjects without
-        a label are only adapted to.
+    seed
+        Deals subjects out to train, validation and test where cohort.json does not. A single source
+        subject is trained on, a single target subject is tested on; target subjects without a label
+        are only adapted to.
 
     Returns
     -------
@@ -76,8 +82,9 @@ def load_study(
 
     Raises
     ------
-    Problem : when a folder, channel, subject, label or header is not as said, or the grid or the
-        seed is none.
+    Problem
+        When a folder, channel, subject, label or header is not as said, or the grid or the seed is
+        none.
     """
     seed = checked_seed(seed)
     whole = min(plane) >= 8 and plane[0] % 8 == plane[1] % 8 == 0

@@ -31,8 +31,9 @@ def open_volume(file: Path) -> nib.Nifti1Image:
 
     Raises
     ------
-    Problem : when the file cannot be opened, is not 3-D, has no usable affine, or claims more
-        voxels than it can hold.
+    Problem
+        When the file cannot be opened, is not 3-D, has no usable affine, or claims more voxels than
+        it can hold.
     """
     try:
         with _silent_nibabel():
@@ -75,7 +76,8 @@ def read_volume(file: Path) -> nib.Nifti1Image:
 
     Raises
     ------
-    Problem : as :func:`open_volume`, and when the voxels are truncated, corrupt or not finite.
+    Problem
+        As :func:`open_volume`, and when the voxels are truncated, corrupt or not finite.
     """
     image = open_volume(file)
     try:
@@ -96,8 +98,9 @@ def read_label(file: Path, structures: Sequence[str] | None) -> nib.Nifti1Image:
 
     Raises
     ------
-    Problem : as :func:`read_volume`, and for values that are no integers, or name no structure
-        (None: any up to 255).
+    Problem
+        As :func:`read_volume`, and for values that are no integers, or name no structure (None: any
+        up to 255).
     """
     image = read_volume(file)
     data = np.asarray(image.dataobj)
@@ -119,14 +122,19 @@ def write_cohort(folder: str | Path, cohort: Cohort, *, provenance: str, licence
 
     Parameters
     ----------
-    folder : new or empty.
-    cohort : its training labels are written too; reading it as a target holds them back again.
-    provenance : where the images come from, for whoever finds the folder.
-    licence : under which they may be used.
+    folder
+        New or empty.
+    cohort
+        Its training labels are written too; reading it as a target holds them back again.
+    provenance
+        Where the images come from, for whoever finds the folder.
+    licence
+        Under which they may be used.
 
     Raises
     ------
-    Problem : when the folder is not empty or cannot be written, or a name is no file name.
+    Problem
+        When the folder is not empty or cannot be written, or a name is no file name.
     """
     folder = Path(folder)
     _check_names(cohort)
@@ -148,14 +156,19 @@ def write_prediction(
 
     Parameters
     ----------
-    file : `.nii` or `.nii.gz` to write; replaced when it is there.
-    label : uint8 [Z, Y, X] on the subject's grid.
-    subject : says where that grid lies.
-    like : the original scan, whose shape and affine are taken.
+    file
+        `.nii` or `.nii.gz` to write; replaced when it is there.
+    label
+        uint8 [Z, Y, X] on the subject's grid.
+    subject
+        Says where that grid lies.
+    like
+        The original scan, whose shape and affine are taken.
 
     Raises
     ------
-    Problem : when `like` is no usable volume, the shapes differ, or the file cannot be written.
+    Problem
+        When `like` is no usable volume, the shapes differ, or the file cannot be written.
     """
     file, scan = Path(file), open_volume(Path(like))
     if label.shape != subject.image.shape[1:]:
@@ -219,7 +232,8 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 
     Raises
     ------
-    Problem : when the final one is not empty or cannot be written.
+    Problem
+        When the final one is not empty or cannot be written.
     """
     folder = folder.resolve()
     part = folder.parent / f".{folder.name}-{os.getpid()}.part"

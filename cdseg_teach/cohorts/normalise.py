@@ -18,8 +18,10 @@ def normalise(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    image : [C, Z, Y, X], any finite scale.
-    mask : bool [Z, Y, X], the foreground (the brain).
+    image
+        [C, Z, Y, X], any finite scale.
+    mask
+        bool [Z, Y, X], the foreground (the brain).
 
     Returns
     -------

@@ -28,10 +28,14 @@ def grid_around(
 
     Parameters
     ----------
-    foreground : bool [X, Y, Z], not empty.
-    affine : 4x4 of the foreground.
-    spacing_mm : (z, y, x) of the grid in mm.
-    plane : rows and columns of a slice.
+    foreground
+        bool [X, Y, Z], not empty.
+    affine
+        4x4 of the foreground.
+    spacing_mm
+        (z, y, x) of the grid in mm.
+    plane
+        Rows and columns of a slice.
 
     Returns
     -------
@@ -60,9 +64,12 @@ def by_area(image: nib.Nifti1Image, grid: Grid, *, outside: float = 0.0) -> np.n
 
     Parameters
     ----------
-    image : float32 [X, Y, Z] with its affine.
-    grid : shape (X, Y, Z) and affine.
-    outside : value beyond the edge of the scan.
+    image
+        float32 [X, Y, Z] with its affine.
+    grid
+        Shape (X, Y, Z) and affine.
+    outside
+        Value beyond the edge of the scan.
 
     Returns
     -------
@@ -117,9 +124,12 @@ def labels_by_area(image: nib.Nifti1Image, n_structures: int, grid: Grid) -> np.
 
     Parameters
     ----------
-    image : values 0..K [X, Y, Z].
-    n_structures : K.
-    grid : shape (X, Y, Z) and affine.
+    image
+        Values 0..K [X, Y, Z].
+    n_structures
+        K.
+    grid
+        Shape (X, Y, Z) and affine.
 
     Returns
     -------

@@ -16,9 +16,12 @@ def split_by_subject(names: Sequence[str], *, seed: int, first: str) -> dict[str
 
     Parameters
     ----------
-    names : the subjects, in any order.
-    seed : of the draw.
-    first : "train" or "test", where a single subject goes; of two, one is in each of them.
+    names
+        The subjects, in any order.
+    seed
+        Of the draw.
+    first
+        "train" or "test", where a single subject goes; of two, one is in each of them.
 
     Returns
     -------

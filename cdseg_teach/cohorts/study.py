@@ -21,17 +21,23 @@ class Subject:
 
     Parameters
     ----------
-    name : unique within a study.
-    image : float32 [C, Z, Y, X], normalised per channel: zero mean and unit deviation over the
+    name
+        Unique within a study.
+    image
+        float32 [C, Z, Y, X], normalised per channel: zero mean and unit deviation over the
         foreground, 0 outside.
-    label : uint8 [Z, Y, X], 0 is background and k is structure k; None where it is not known or not
-        to be seen.
-    spacing_mm : (z, y, x), size of a voxel in mm.
-    affine : 4x4, voxel (x, y, z) to mm, RAS+, as in NIfTI.
+    label
+        uint8 [Z, Y, X], 0 is background and k is structure k; None where it is not known or not to
+        be seen.
+    spacing_mm
+        (z, y, x), size of a voxel in mm.
+    affine
+        4x4, voxel (x, y, z) to mm, RAS+, as in NIfTI.
 
     Raises
     ------
-    Problem : when the shapes do not belong together.
+    Problem
+        When the shapes do not belong together.
     """
 
     name: str
@@ -73,8 +79,10 @@ class Split:
 
     Parameters
     ----------
-    names : the subjects' names, in the order in which `read` gives them.
-    read : renders or reads the subjects; called at most once.
+    names
+        The subjects' names, in the order in which `read` gives them.
+    read
+        Renders or reads the subjects; called at most once.
 
     Examples
     --------
@@ -92,7 +100,8 @@ class Split:
 
         Raises
         ------
-        Problem : when `read` gives other subjects than `names` says.
+        Problem
+            When `read` gives other subjects than `names` says.
         """
         subjects = tuple(self.read())
         given = tuple(subject.name for subject in subjects)
@@ -115,16 +124,21 @@ class Cohort:
 
     Parameters
     ----------
-    name : how tables and plots call it.
-    channels : names of the image's channels, in order.
-    structures : names of label 1..K.
-    train, validation, test : the three splits; they never share a subject.
-    labels_for_training : False in a target cohort, whose `train` then hands out subjects without
-        label.
+    name
+        How tables and plots call it.
+    channels
+        Names of the image's channels, in order.
+    structures
+        Names of label 1..K.
+    train, validation, test
+        The three splits; they never share a subject.
+    labels_for_training
+        False in a target cohort, whose `train` then hands out subjects without label.
 
     Raises
     ------
-    Problem : when a subject is in two splits, or twice in one.
+    Problem
+        When a subject is in two splits, or twice in one.
     """
 
     def __init__(
@@ -198,18 +212,22 @@ class Study:
 
     Parameters
     ----------
-    name : the task, such as "brain".
-    seed : of the subjects and their images.
-    source, target : the two cohorts.
-    shifted_channels : indices of the channels that differ between them; brain: (4,), GE against
-        SWI.
-    notes : what a reader of the results must know, one sentence each, such as a split with one
-        subject.
+    name
+        The task, such as "brain".
+    seed
+        Of the subjects and their images.
+    source, target
+        The two cohorts.
+    shifted_channels
+        Indices of the channels that differ between them; brain: (4,), GE against SWI.
+    notes
+        What a reader of the results must know, one sentence each, such as a split with one subject.
 
     Raises
     ------
-    Problem : when structures or number of channels disagree, a channel does not exist, or a subject
-        is in both cohorts.
+    Problem
+        When structures or number of channels disagree, a channel does not exist, or a subject is in
+        both cohorts.
     """
 
     name: str
@@ -264,11 +282,13 @@ class Study:
 
         Parameters
         ----------
-        indices : channels to leave out, each in 0..C-1.
+        indices
+            Channels to leave out, each in 0..C-1.
 
         Raises
         ------
-        Problem : when a channel does not exist or none would be left.
+        Problem
+            When a channel does not exist or none would be left.
         """
         left_out = set(indices)
         self._check_channels(sorted(left_out))

@@ -16,11 +16,14 @@ def slice_profile(fine: Tensor, grid: Grid, thickness_mm: float) -> Tensor:
 
     Parameters
     ----------
-    fine : any leading dimensions, then the lattice of anatomy.
-    grid : the lattice.
-    thickness_mm : the slice's thickness, above 0. A slice thinner than the working grid's is
-        averaged up to it, as resampling a thin-slice scan to that grid does; a thicker one overlaps
-        its neighbours. Planes outside the lattice do not count.
+    fine
+        Any leading dimensions, then the lattice of anatomy.
+    grid
+        The lattice.
+    thickness_mm
+        The slice's thickness, above 0. A slice thinner than the working grid's is averaged up to
+        it, as resampling a thin-slice scan to that grid does; a thicker one overlaps its
+        neighbours. Planes outside the lattice do not count.
     """
     plane_mm = grid.fine_spacing_mm[0]
     half = max(thickness_mm, grid.spacing_mm[0]) / 2
@@ -37,9 +40,12 @@ def bias_field(grid: Grid, strength: float, draws: Sequence[torch.Generator]) ->
 
     Parameters
     ----------
-    grid : the working grid.
-    strength : standard deviation of the logarithm, e.g. 0.1 for about ±20 % over the brain.
-    draws : one generator a subject.
+    grid
+        The working grid.
+    strength
+        Standard deviation of the logarithm, e.g. 0.1 for about ±20 % over the brain.
+    draws
+        One generator a subject.
     """
     return torch.exp(strength * smooth_field(grid.shape, grid.spacing_mm, 80.0, draws))
 
@@ -49,9 +55,12 @@ def rician_noise(signal: Tensor, sigma: Tensor, draws: Sequence[torch.Generator]
 
     Parameters
     ----------
-    signal : [N, C, Z, Y, X], at least 0.
-    sigma : [N, C], standard deviation of n1 and n2 in the signal's unit; 0 leaves the signal as is.
-    draws : one generator a subject.
+    signal
+        [N, C, Z, Y, X], at least 0.
+    sigma
+        [N, C], standard deviation of n1 and n2 in the signal's unit; 0 leaves the signal as is.
+    draws
+        One generator a subject.
 
     References
     ----------

@@ -143,9 +143,12 @@ def local_phase(
 
     Parameters
     ----------
-    chi_ppm : [N, Z, Y, X], susceptibility in ppm (SI).
-    field_tesla, te_ms : B0 in tesla, echo time in ms.
-    spacing_mm : (z, y, x).
+    chi_ppm
+        [N, Z, Y, X], susceptibility in ppm (SI).
+    field_tesla, te_ms
+        B0 in tesla, echo time in ms.
+    spacing_mm
+        (z, y, x).
 
     Returns
     -------

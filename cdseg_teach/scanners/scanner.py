@@ -28,10 +28,14 @@ class Scanner:
 
     Parameters
     ----------
-    name : e.g. "3 T TIM Trio".
-    field_tesla : field strength in tesla.
-    sequences : one pulse sequence a channel.
-    bias : strength of the bias field, the standard deviation of its logarithm.
+    name
+        e.g. "3 T TIM Trio".
+    field_tesla
+        Field strength in tesla.
+    sequences
+        One pulse sequence a channel.
+    bias
+        Strength of the bias field, the standard deviation of its logarithm.
     """
 
     name: str
@@ -97,10 +101,14 @@ def render(
 
     Parameters
     ----------
-    maps : tissue fractions of N brains.
-    scanner : the domain.
-    seeds : one a brain, for its own tissue values, bias and noise.
-    spread : how much tissue values differ between people; 0 for the table's.
+    maps
+        Tissue fractions of N brains.
+    scanner
+        The domain.
+    seeds
+        One a brain, for its own tissue values, bias and noise.
+    spread
+        How much tissue values differ between people; 0 for the table's.
 
     Returns
     -------

@@ -19,10 +19,14 @@ class PulseSequence:
 
     Parameters
     ----------
-    name : the channel's name, e.g. "FLAIR".
-    tr_ms, te_ms : repetition time and echo time in ms, TR above TE above 0.
-    slice_mm : slice thickness in mm.
-    snr : white matter's signal over the noise's standard deviation on the working grid; infinity is
+    name
+        The channel's name, e.g. "FLAIR".
+    tr_ms, te_ms
+        Repetition time and echo time in ms, TR above TE above 0.
+    slice_mm
+        Slice thickness in mm.
+    snr
+        White matter's signal over the noise's standard deviation on the working grid; infinity is
         no noise.
     """
 

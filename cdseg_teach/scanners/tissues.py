@@ -23,11 +23,15 @@ class Tissue:
 
     Parameters
     ----------
-    t1_ms, t2_ms : relaxation times in ms at 1.5 T and at 3 T.
-    r2prime : R2' = 1/T2* − 1/T2 in 1/s at 3 T; proportional to the field.
-    pd : proton density relative to water, 0..1.
-    chi_ppm : magnetic susceptibility in ppm (SI), in the frame of the 2021 reconstruction challenge
-        (CSF +0.019).
+    t1_ms, t2_ms
+        Relaxation times in ms at 1.5 T and at 3 T.
+    r2prime
+        R2' = 1/T2* − 1/T2 in 1/s at 3 T; proportional to the field.
+    pd
+        Proton density relative to water, 0..1.
+    chi_ppm
+        Magnetic susceptibility in ppm (SI), in the frame of the 2021 reconstruction challenge (CSF
+        +0.019).
     """
 
     t1_ms: tuple[float, float]
@@ -111,8 +115,10 @@ def tissue_values(names: Sequence[str], field_tesla: float) -> TissueValues:
 
     Parameters
     ----------
-    names : the T tissues wanted.
-    field_tesla : 0.5 to 7 T; away from 1.5 and 3 T an extrapolation.
+    names
+        The T tissues wanted.
+    field_tesla
+        0.5 to 7 T; away from 1.5 and 3 T an extrapolation.
 
     Examples
     --------
