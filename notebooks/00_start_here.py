@@ -53,7 +53,8 @@
 # The doctor looks at this machine. If something is missing, it says how to mend it.
 
 # %%
-# NBVAL_IGNORE_OUTPUT: the answer is about this machine
+# NBVAL_IGNORE_OUTPUT
+# The answer is about this machine.
 from cdseg_teach import doctor
 
 missing = [finding for finding in doctor.examine() if finding.mend]

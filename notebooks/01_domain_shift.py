@@ -146,7 +146,8 @@ lab
 # The lecture pack holds the trained network. To train it here, in front of the room, set `TRAIN_LIVE`.
 
 # %%
-# NBVAL_IGNORE_OUTPUT: a progress bar, where the network is trained here
+# NBVAL_IGNORE_OUTPUT
+# A progress bar, where the network is trained here.
 from cdseg_teach.experiments import recipes
 
 study = ct.brain_study(seed=0)
@@ -171,7 +172,8 @@ fall = ct.Predict(
 fall
 
 # %%
-# NBVAL_IGNORE_OUTPUT: the digits depend on the processor; what must hold is claimed below
+# NBVAL_IGNORE_OUTPUT
+# The digits depend on the processor; what must hold is claimed below.
 from cdseg_teach import plots
 
 scores = {
@@ -221,7 +223,8 @@ which = ct.Predict(
 which
 
 # %%
-# NBVAL_IGNORE_OUTPUT: the digits depend on the processor; what must hold is claimed below
+# NBVAL_IGNORE_OUTPUT
+# The digits depend on the processor; what must hold is claimed below.
 import numpy as np
 import pandas as pd
 
@@ -266,7 +269,8 @@ without = ct.Predict(
 without
 
 # %%
-# NBVAL_IGNORE_OUTPUT: the digits depend on the processor; what must hold is claimed below
+# NBVAL_IGNORE_OUTPUT
+# The digits depend on the processor; what must hold is claimed below.
 four = study.without_channels(study.shifted_channels)
 on_s_four = trained("source_without_shifted_channel")
 scores["without the fifth channel, on S"] = ct.evaluate(on_s_four, four.source.test)
@@ -301,7 +305,6 @@ half = ct.Predict(
 half
 
 # %%
-# NBVAL_IGNORE_OUTPUT: a curve is a picture, and its text says nothing of its digits
 few = {"train": 1, "validation": 1, "test": 4}
 shifts, five, rest = [0, 0.25, 0.5, 0.75, 0.9, 1], [], []
 for shift in shifts:
@@ -340,7 +343,8 @@ silent = ct.Predict(
 silent
 
 # %%
-# NBVAL_IGNORE_OUTPUT: the digits depend on the processor; what must hold is claimed below
+# NBVAL_IGNORE_OUTPUT
+# The digits depend on the processor; what must hold is claimed below.
 import dataclasses
 
 
@@ -380,23 +384,28 @@ silent.reveal(round(zeros))
 # set `CDSEG_TEACH_DATA` to the folder above. Without them, the next cell says so and goes on.
 
 # %%
-# NBVAL_IGNORE_OUTPUT: the scans are not part of this repository
+# NBVAL_IGNORE_OUTPUT
+# The scans are not part of this repository.
 import os
 from pathlib import Path
 
-folder, reader = Path(os.environ.get("CDSEG_TEACH_DATA", "")) / "open_ms", None
-people = {"source_subjects": ["patient19"], "target_subjects": ["patient07"]}
-for channel in ("FLAIR", "T2", "T1") if folder.is_dir() else ():
-    pair = {"source_channels": ["FLAIR"], "target_channels": [channel]}
-    real = ct.load_study(folder, folder, **people, **pair)
-    if reader is None:
-        reader = ct.Supervised(real.source.train, seed=0, schedule_steps=200)
-        _ = list(ct.steps(reader, 200, progress=False))
-    seen = 100 * ct.evaluate(reader, real.target.test).iloc[0][["dsc", "recall", "precision"]]
-    print(f"{channel:6} DSC {seen.dsc:4.1f} %, recall {seen.recall:4.1f} %, ", end="")
-    print(f"precision {seen.precision:4.1f} %")
-if reader is None:
+folder, seen = Path(os.environ.get("CDSEG_TEACH_DATA", "")) / "open_ms", {}
+if folder.is_dir():
+    people = {"source_subjects": ["patient19"], "target_subjects": ["patient07"]}
+    for channel in ("FLAIR", "T2", "T1"):
+        pair = {"source_channels": ["FLAIR"], "target_channels": [channel]}
+        real = ct.load_study(folder, folder, **people, **pair)
+        if not seen:  # the first time round: learn
+            reader = ct.Supervised(real.source.train, seed=0, schedule_steps=200)
+            _ = list(ct.steps(reader, 200))
+        seen[f"on {channel}"] = ct.evaluate(reader, real.target.test)
+else:
     print("Skipped: set CDSEG_TEACH_DATA to a folder that holds open_ms/patient07 and patient19.")
+
+# %%
+# NBVAL_IGNORE_OUTPUT
+# The scans are not part of this repository.
+plots.score_table(seen, "Learned from FLAIR of patient 19; patient 07 (%)") if seen else None
 
 # %% [markdown]
 # **What to notice**, if you have the scans. Patient 19 has 49.8 ml of lesions, patient 07 has 1.3 ml in
@@ -452,7 +461,8 @@ check(with_channel_of, expected, cases)
 # Now use it. The two ends of the dial hold the same four people.
 
 # %%
-# NBVAL_IGNORE_OUTPUT: the digits depend on the processor; what must hold is claimed below
+# NBVAL_IGNORE_OUTPUT
+# The digits depend on the processor; what must hold is claimed below.
 first, second = (ct.brain_study(0, shift=end, sizes=few).target.test for end in (0, 1))
 
 
