@@ -155,13 +155,6 @@ def errors(
     return picture
 
 
-def telling_slice(subject: Subject) -> int:
-    """Return the slice with the largest structure; the middle one where there is no label."""
-    if subject.label is None:
-        return subject.image.shape[1] // 2
-    return int(np.argmax((subject.label > 0).sum(axis=(1, 2))))
-
-
 def encoded(picture: np.ndarray, size: tuple[int, int] | None = None) -> bytes:
     """Return an array uint8 [Y, X] or [Y, X, 3] as PNG bytes, quickly.
 

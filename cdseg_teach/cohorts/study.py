@@ -64,6 +64,12 @@ class Subject:
         """The same subject as a method sees it that may not use its label."""
         return replace(self, label=None)
 
+    def telling_slice(self) -> int:
+        """The slice with most foreground; the middle one where there is no label."""
+        if self.label is None:
+            return self.image.shape[1] // 2
+        return int((self.label > 0).sum(axis=(1, 2)).argmax())
+
     def with_channels(self, kept: Sequence[int]) -> Subject:
         """The same subject with only these channels, in this order."""
         kept = list(kept)

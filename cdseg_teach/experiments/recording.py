@@ -57,6 +57,13 @@ class RecordedRun:
         names, rows = list(self.metrics), np.stack(list(self.metrics.values()), axis=1)
         return [dict(zip(names, map(float, row), strict=True)) for row in rows]
 
+    @property
+    def frames(self) -> list[Frame]:
+        """What was seen, frame by frame."""
+        scores = self.dsc_source.tolist(), self.dsc_target.tolist()
+        seen = zip(self.frame_steps.tolist(), self.masks, self.points, *scores, strict=True)
+        return [Frame(*one) for one in seen]
+
     def to_npz(self, path: str | os.PathLike[str]) -> None:
         """Write one compressed file, which appears under its name only when it is whole."""
         arrays = {name: getattr(self, name) for name in _ARRAYS}
@@ -135,7 +142,7 @@ class Recorder:
         self._source = self._fixed_slices(self.study.source)
         self._target = self._fixed_slices(self.study.target)
         self.subject = self.study.target.test[0]
-        self.slice = int(np.argmax((self.subject.label > 0).sum(axis=(1, 2))))
+        self.slice = self.subject.telling_slice()
         self.domains = np.repeat(
             np.arange(2, dtype=np.uint8), [len(self._source[1]), len(self._target[1])]
         )
@@ -143,6 +150,10 @@ class Recorder:
 
     def _fixed_slices(self, cohort: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return images [C, N, Y, X] and labels [N, Y, X] of slices, evenly spaced."""
+        if not cohort.test:
+            raise Problem(
+                f"cohort {cohort.name} has no test subject to look at; add one with label"
+            )
         images, labels = [], []
         for subject in list(cohort.test)[: self.subjects]:
             seen = np.flatnonzero(subject.image.any(axis=(0, 2, 3)))
@@ -164,9 +175,7 @@ class Recorder:
     def resume(self, run: RecordedRun, step: int) -> None:
         """Go on where a recorded run was after a step, with its projection."""
         self.mean, self.axes = run.mean, run.axes
-        columns = (run.masks, run.points, run.dsc_source.tolist(), run.dsc_target.tolist())
-        seen = zip(run.frame_steps.tolist(), *columns, strict=True)
-        self.frames = [Frame(at, *rest) for at, *rest in seen if at <= step]
+        self.frames = [frame for frame in run.frames if frame.step <= step]
 
     def after_step(self, learner: Any) -> None:
         """Look at the learner when it is time."""

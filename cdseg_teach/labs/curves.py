@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -165,11 +165,7 @@ Drawn = Mapping[str, tuple[Sequence[float] | np.ndarray, Sequence[float] | np.nd
 
 def of_run(run: RecordedRun) -> Drawn:
     """Return name -> (steps, values) of a recorded run, shares in percent."""
-    return live(run.reports, [Frame(*seen) for seen in _seen(run)])
-
-
-def _seen(run: RecordedRun) -> Iterable[tuple[Any, ...]]:
-    return zip(run.frame_steps, run.masks, run.points, run.dsc_source, run.dsc_target, strict=True)
+    return live(run.reports, run.frames)
 
 
 def live(history: Sequence[Mapping[str, float]], frames: Sequence[Frame]) -> Drawn:

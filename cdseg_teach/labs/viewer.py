@@ -50,7 +50,7 @@ class SliceViewer(Shown):
         self.subject, self.prediction = subject, prediction
         self.channels = list(channels) or [f"channel {i}" for i in range(len(subject.image))]
         self.channel, self.overlay = 0, True
-        self.z = slices.telling_slice(subject)
+        self.z = subject.telling_slice()
 
     def picture(self) -> np.ndarray:
         """Return uint8 [Y, X, 3] as radiologists hang it.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cdseg_teach.cohorts.study import Study
+from cdseg_teach.cohorts.study import Split, Study
 from cdseg_teach.experiments.recording import RecordedRun, Recorder, record
 from cdseg_teach.methods import Adversarial, Supervised
 from cdseg_teach.problems import Problem
@@ -67,6 +69,13 @@ def test_the_first_map_is_centred_and_its_first_axis_is_the_widest(run: Recorded
     first = run.points[0].astype(np.float64)
     assert np.abs(first.mean(axis=0)).max() < 1e-2
     assert first[:, 0].std() >= first[:, 1].std()
+
+
+def test_a_cohort_without_a_test_subject_is_named(study: Study) -> None:
+    alone = copy.copy(study.target)
+    alone.splits = study.target.splits | {"test": Split((), tuple)}
+    with pytest.raises(Problem, match="cohort T has no test subject"):
+        Recorder(dataclasses.replace(study, target=alone))
 
 
 def test_frames_are_bounded(study: Study) -> None:
