@@ -84,7 +84,7 @@ class Plan:
     steps: int | None = None
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6, 7)
     sweep_seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    alphas: tuple[float, ...] = (0.0, 0.1, 1.0, 10.0, 100.0)
+    alphas: tuple[float, ...] = (0.0, 0.1, 0.3, 1.0, 10.0, 100.0)
     every: int = 5
     #: Share of the adversarial run that is over when the lab opens: alpha has begun to act, and
     #: what it does to the target is still to be seen.
