@@ -132,14 +132,18 @@ class Discriminator(nn.Module):
         return logits
 
 
-class _ReverseGradient(torch.autograd.Function):
+class ReverseGradient(torch.autograd.Function):
+    """What `reverse_gradient` applies."""
+
     @staticmethod
     def forward(ctx: Any, x: Tensor, alpha: float) -> Tensor:
+        """The identity."""
         ctx.alpha = alpha
         return x.view_as(x)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None]:
+        """-alpha times the gradient."""
         # Zero times an overflowing gradient would be NaN: with alpha = 0 nothing flows back.
         return (-ctx.alpha * gradient if ctx.alpha else None), None
 
@@ -151,7 +155,7 @@ def reverse_gradient(x: Tensor, alpha: float) -> Tensor:
     ----------
     Ganin & Lempitsky 2015, "Unsupervised domain adaptation by backpropagation", section 3.
     """
-    reversed_x: Tensor = _ReverseGradient.apply(x, alpha)
+    reversed_x: Tensor = ReverseGradient.apply(x, alpha)
     return reversed_x
 
 

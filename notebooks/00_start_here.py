@@ -46,6 +46,7 @@
 # | --- | --- | --- |
 # | **00 Start here** | What is the problem, and how do we measure it? | 15 min |
 # | [01 Domain shift](01_domain_shift.ipynb) | Where does the shift come from, and what does it cost? | 20 min |
+# | [02 Adversarial learning](02_adversarial_learning.ipynb) | Can a network be made not to care? | 30 min |
 
 # %% [markdown]
 # ## Is everything here?
@@ -244,8 +245,8 @@ plots.gallery(
 print(f"{called.sum() / lesion.sum():.1f} times as much is called lesion as there is")
 
 # %% [markdown]
-# **What to notice.** The network still finds the lesion, in a crowd of false alarms. They are scattered at random here, since the table does not say where
-# they were. [Notebook 01](01_domain_shift.ipynb) shows where they are when a network really does it.
+# **What to notice.** The network still finds the lesion, in a crowd of false alarms. They are
+# scattered at random here, since the table does not say where they were. [Notebook 01](01_domain_shift.ipynb) shows where they are when a network really does it.
 #
 # The second row drops the channel that changed. Precision comes back, and recall falls: the channel
 # had told something. The third row keeps the channel and adapts.
@@ -261,7 +262,7 @@ print(f"{called.sum() / lesion.sum():.1f} times as much is called lesion as ther
 # | --- | --- | --- | --- | --- |
 # | no adaptation | images, labels | nothing | – | Train on S, in [notebook 01](01_domain_shift.ipynb) |
 # | leave the shifted channel out | images, labels | only *that* it differs | image | in [notebook 01](01_domain_shift.ipynb) |
-# | **domain adaptation**: adversarial | images, labels | images | features | DANN (Ganin 2016), Kamnitsas 2017, PnP-AdaNet (Dou 2018) |
+# | **domain adaptation**: [adversarial](02_adversarial_learning.ipynb) | images, labels | images | features | DANN (Ganin 2016), Kamnitsas 2017, PnP-AdaNet (Dou 2018) |
 # | … on the output | images, labels | images | output | AdaptSegNet (Tsai 2018), AdvEnt (Vu 2019) |
 # | … by translation | images, labels | images | image | SIFA (Chen 2019; features as well), FDA (Yang 2020) |
 # | **data augmentation** | images, labels | nothing | image | BigAug (Zhang 2020), GIN (Ouyang 2022) |

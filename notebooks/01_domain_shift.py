@@ -140,7 +140,7 @@ lab
 # %% [markdown]
 # ## Train on S, test on T
 #
-# Sixteen people with lesions on the first scanner, with labels, train a small U-Net for 500 steps. Then
+# Thirty-two people with lesions on the first scanner, with labels, train a small U-Net for 500 steps. Then
 # it meets people it has never seen: eight on the same scanner (S), eight on the second one (T).
 #
 # The lecture pack holds the trained network. To train it here, in front of the room, set `TRAIN_LIVE`.
@@ -498,4 +498,4 @@ _ = ct.claim("the fifth channel alone makes the DSC fall", points["first scanner
 # * Veins lie along the field in our model, and are darker than most real ones.
 # * Two real patients illustrate. They prove nothing.
 #
-# Back to [00 Start here](00_start_here.ipynb).
+# Next: [02 Adversarial learning](02_adversarial_learning.ipynb).

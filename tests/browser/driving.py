@@ -99,6 +99,7 @@ class Notebook:
     def drag(self, label: str, share: float, steps: int = 12) -> None:
         """Drag a slider's handle to a share (0..1) of its length, slowly."""
         handle = self.slider(label)
+        handle.scroll_into_view_if_needed()
         track = handle.locator("xpath=ancestor::*[contains(@class, 'noUi-target')]").bounding_box()
         box = handle.bounding_box()
         mouse, y = self.page.mouse, box["y"] + box["height"] / 2
