@@ -70,7 +70,7 @@ def curves(
     title: str = "",
     alpha_axis: bool = False,
 ) -> Picture:
-    """Draw curves with ribbons.
+    """Draw curves with ribbons; percentages run from 0 to 100, so that figures can be compared.
 
     Parameters
     ----------
@@ -97,9 +97,19 @@ def curves(
         axes.set_xticks(ticks, [f"{v:g}" for v in ticks])
         axes.minorticks_off()
     dress(axes, x_label, y_label, title)
+    if y_label.endswith("(%)"):
+        axes.set_ylim(-2, 102)
     axes.legend(fontsize=INK, frameon=False)
-    figure.alt = f"{title or y_label} over {x_label}: {', '.join(series)}."
+    told = "; ".join(f"{name} {_in_words(x, runs)}" for name, (x, runs) in series.items())
+    figure.alt = f"{title or y_label}. {y_label} over {x_label}: {told}."
     return figure
+
+
+def _in_words(x: Sequence[float], runs: np.ndarray, most: int = 8) -> str:
+    """What a curve says, at a few of its points."""
+    mean = np.atleast_2d(runs).mean(axis=0)
+    told = np.unique(np.linspace(0, len(mean) - 1, min(most, len(mean))).round().astype(int))
+    return ", ".join(f"{mean[i]:.0f} at {x[i]:g}" for i in told)
 
 
 def dress(axes: Axes, x_label: str, y_label: str, title: str = "") -> None:

@@ -60,6 +60,13 @@ def test_a_score_table_has_a_line_a_subject_and_no_spread_of_one() -> None:
     assert "on S, 100.0, 100.0, 100.0; sub-01, 100.0, 100.0, 100.0; on T, 100.0" in alt
 
 
+def test_a_curve_can_be_read_without_seeing_it() -> None:
+    runs = np.array([[50.0, 60, 40], [55, 70, 45]])
+    figure = plots.curves({"on T": ([0, 1, 10], runs)}, "α", "DSC (%)", "The cure")
+    assert figure.alt == "The cure. DSC (%) over α: on T 52 at 0, 65 at 1, 42 at 10."
+    assert figure.axes[0].get_ylim() == (-2, 102)
+
+
 def test_pyplot_is_left_alone() -> None:
     import matplotlib.pyplot as plt
 
