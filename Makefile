@@ -42,14 +42,15 @@ test: lint
 notebooks: $(READY)
 	$(BIN)/python data_scripts/run_notebooks.py
 
-# Build what is missing or stale in the lecture pack: hours on two cores.
+# Build what is missing or stale in the lecture pack: an hour on two cores.
 pack: $(READY)
 	$(BIN)/cdseg-teach pack build
 
-# Compute the table behind the recorded claims again, and print what they rest on.
+# Compute what the recorded claims rest on again, and print it: an hour on two cores.
 claims: $(READY)
 	@mkdir -p artifacts
-	$(BIN)/cdseg-teach table --task brain --seeds 0,1,2,3,4 --out artifacts/claims.csv
+	$(BIN)/cdseg-teach table --task brain --seeds 0,1,2,3,4,5,6,7 --out artifacts/claims.csv
+	$(BIN)/cdseg-teach sweep --task brain --alphas 0,1 --seeds 0,1,2,3,4 --out artifacts/claims_alpha.csv
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache artifacts build *.egg-info

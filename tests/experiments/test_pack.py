@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import re
 import shutil
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from cdseg_teach.evaluation import evaluate
 from cdseg_teach.experiments import pack_build, recipes
 from cdseg_teach.experiments.pack import ENTRIES, MANIFEST, LecturePack, Plan
 from cdseg_teach.experiments.pack_build import build, verify, why_stale
+from cdseg_teach.experiments.summaries import paired_gain, recovered, summary
 from cdseg_teach.problems import Problem
 
 
@@ -147,6 +150,19 @@ def test_an_interrupted_build_keeps_what_it_has(tmp_path, monkeypatch):
 def test_an_unknown_entry_is_named(tmp_path):
     with pytest.raises(Problem, match="'everything'"):
         build("everything", tmp_path, PLAN)
+
+
+def test_the_readme_says_what_the_shipped_table_says():
+    rows = LecturePack().table()
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    for method, line in summary(rows).iterrows():
+        cells = " | ".join(line[["DSC", "recall", "precision", "DSC on S"]])
+        assert re.search(rf"`{method}`: .* \| {re.escape(cells)} \|", readme), method
+    said = " ".join(readme.split())
+    assert f"({str(paired_gain(rows)).split(' over')[0]})" in said
+    assert f"recovers {100 * recovered(rows):.0f} % of the way" in said
+    without = paired_gain(rows, worse="source_without_shifted_channel")
+    assert f"here it is {-without.mean:.1f} points worse" in said
 
 
 def test_the_shipped_pack_is_current():
