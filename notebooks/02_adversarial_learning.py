@@ -323,7 +323,7 @@ _ = ct.claim("after these steps T is segmented at least as well as before", afte
 #
 # Write it. Then try it in the lab: `lab.learner.warm_up = lambda step: ramp(step / 500)`.
 
-# %% tags=["exercise"]
+# %%
 import math
 
 from cdseg_teach.labs.exercise import check
@@ -332,6 +332,7 @@ from cdseg_teach.methods import schedules
 progress = {"the start": (0.0,), "5 %": (0.05,), "20 %": (0.2,), "the end": (1.0,)}
 
 
+# %% tags=["exercise"]
 def ramp(p):
     """The factor of alpha at progress p, 0 to 1."""
     ...
