@@ -10,21 +10,22 @@ KINDS = ("live", "recorded")
 
 
 class Score(float):
-    """A number in points from the lecture pack, with the seeds and the date that it comes from."""
+    """A number in points from the lecture pack, with the seeds, date and machine of its runs."""
 
     seeds: tuple[int, ...]
     date: str
+    machine: str
 
-    def __new__(cls, value: float, seeds: tuple[int, ...], date: str) -> Score:
+    def __new__(cls, value: float, seeds: tuple[int, ...], date: str, machine: str) -> Score:
         """Make a float that remembers where it comes from."""
         score = super().__new__(cls, value)
-        score.seeds, score.date = seeds, date
+        score.seeds, score.date, score.machine = seeds, date, machine
         return score
 
     @property
     def origin(self) -> str:
-        """Seeds and date, as a reader is told them."""
-        return f"seeds {', '.join(map(str, self.seeds))}; {self.date}"
+        """Seeds, date and machine, as a reader is told them."""
+        return f"seeds {', '.join(map(str, self.seeds))}; {self.date}; {self.machine}"
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def claim(text: str, better: float, worse: float, by: float = 0.0, kind: str = "
         The margin asked for, in points; wide for a live claim, which is one short run.
     kind
         `"live"`: computed here and now, from one seed; `"recorded"`: both numbers are `Score`s of
-        the lecture pack (`lecture_pack().score(...)`), whose seeds and date are shown.
+        the lecture pack (`lecture_pack().score(...)`), whose seeds, date and machine are shown.
 
     Raises
     ------

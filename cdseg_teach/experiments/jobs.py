@@ -28,7 +28,7 @@ from cdseg_teach.problems import Problem, RunFailed
 from cdseg_teach.runtime import available_cores
 
 # On one core, for the estimate before a run; the progress bar corrects it.
-SECONDS_A_STEP = 0.1
+SECONDS_A_STEP = 0.2
 
 #: Makes the study of one seed; a module's function or a `functools.partial` of one, so that other
 #: processes find it.
@@ -139,7 +139,12 @@ def estimate(jobs: Sequence[Job]) -> str:
     processes = min(len(jobs), available_cores())
     minutes = total * SECONDS_A_STEP / processes / 60
     long = f"{minutes:.0f} min" if minutes >= 2 else f"{60 * minutes:.0f} s"
-    return f"{len(jobs)} runs, {total} steps of training: about {long} on {processes} cores"
+    runs, cores = _counted(len(jobs), "run"), _counted(processes, "core")
+    return f"{runs}, {total} steps of training: about {long} on {cores}"
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def train_source(job: Job) -> Start:

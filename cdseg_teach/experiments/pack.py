@@ -213,7 +213,10 @@ class LecturePack:
         if values.empty:
             at = "" if alpha is None else f" at alpha {alpha:g}"
             raise Problem(f"the lecture pack has no {method!r}{at} on {domain!r}; see its {name}()")
-        return Score(float(values.mean()), tuple(values.index), self.manifest[name]["date"])
+        entry = self.manifest[name]
+        return Score(
+            float(values.mean()), tuple(values.index), date=entry["date"], machine=entry["machine"]
+        )
 
     def check(self, name: str) -> None:
         """Raise a Problem unless an entry is there, with all of its files, of today's settings."""

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
+from cdseg_teach.cohorts.study import Cohort, Study
+from cdseg_teach.evaluation import dsc
+from cdseg_teach.methods import Learner
+from cdseg_teach.methods.learner import checked_taps
+from cdseg_teach.networks import forward_with_taps
 from cdseg_teach.problems import Problem
 
 FORMAT = 1
@@ -131,7 +139,7 @@ class Recorder:
         frequent.
     """
 
-    study: Any
+    study: Study
     every: int = 10
     subjects: int = 2
     slices: int = 6
@@ -148,7 +156,7 @@ class Recorder:
         )
         self.mean = self.axes = np.zeros(0, np.float32)
 
-    def _fixed_slices(self, cohort: Any) -> tuple[np.ndarray, np.ndarray]:
+    def _fixed_slices(self, cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
         """Return images [C, N, Y, X] and labels [N, Y, X] of slices, evenly spaced."""
         if not cohort.test:
             raise Problem(
@@ -156,13 +164,15 @@ class Recorder:
             )
         images, labels = [], []
         for subject in list(cohort.test)[: self.subjects]:
+            if subject.label is None:
+                raise Problem(f"{subject.name}: has no label to compare with; leave it out")
             seen = np.flatnonzero(subject.image.any(axis=(0, 2, 3)))
             chosen = seen[np.linspace(0, len(seen) - 1, self.slices + 2).round().astype(int)[1:-1]]
             images.append(subject.image[:, chosen])
             labels.append(subject.label[chosen])
         return np.concatenate(images, axis=1), np.concatenate(labels)
 
-    def begin(self, learner: Any) -> None:
+    def begin(self, learner: Learner) -> None:
         """Forget what was seen, fit the projection to this learner's features, and look."""
         self.frames = []
         features = self._features(learner)
@@ -177,7 +187,7 @@ class Recorder:
         self.mean, self.axes = run.mean, run.axes
         self.frames = [frame for frame in run.frames if frame.step <= step]
 
-    def after_step(self, learner: Any) -> None:
+    def after_step(self, learner: Learner) -> None:
         """Look at the learner when it is time."""
         if learner.steps_done % self.every == 0:
             self._keep(self._look(learner, self._features(learner)))
@@ -207,7 +217,7 @@ class Recorder:
             self.frames = self.frames[::2]
             self.every *= 2
 
-    def _look(self, learner: Any, features: np.ndarray) -> Frame:
+    def _look(self, learner: Learner, features: np.ndarray) -> Frame:
         (image_s, label_s), (image_t, label_t) = self._source, self._target
         shown = self.subject.image[:, self.slice : self.slice + 1]
         on_target = learner.predict(np.concatenate([image_t, shown], axis=1))
@@ -219,12 +229,8 @@ class Recorder:
             dsc_target=_pooled_dsc(on_target[:-1], label_t),
         )
 
-    def _features(self, learner: Any) -> np.ndarray:
+    def _features(self, learner: Learner) -> np.ndarray:
         """Return [slices, features]: every tap averaged over the pixels that are not empty."""
-        import torch
-
-        from cdseg_teach.networks import forward_with_taps
-
         network = learner.averaged
         device = next(network.parameters()).device
         training = network.training
@@ -234,31 +240,26 @@ class Recorder:
             for image, _ in (self._source, self._target):
                 x = torch.as_tensor(np.moveaxis(image, 0, 1).copy(), device=device)
                 seen = x.ne(0).any(dim=1, keepdim=True).float()
-                taps = forward_with_taps(network, x, network.taps)[1]
+                taps = forward_with_taps(network, x, checked_taps(network, None))[1]
                 pooled.append(torch.cat([_mean_inside(tap, seen) for tap in taps], dim=1))
         network.train(training)
         return np.nan_to_num(torch.cat(pooled).float().cpu().numpy())
 
 
-def _mean_inside(tap: Any, seen: Any) -> Any:
+def _mean_inside(tap: Tensor, seen: Tensor) -> Tensor:
     """Return [N, C]: the mean of a tap [N, C, h, w] where `seen` [N, 1, H, W] is 1."""
-    import torch.nn.functional as F
-
-    weight = F.adaptive_avg_pool2d(seen, tap.shape[-2:])
+    height, width = tap.shape[-2:]
+    weight = F.adaptive_avg_pool2d(seen, (height, width))
     return (tap * weight).sum(dim=(2, 3)) / weight.sum(dim=(2, 3)).clamp_min(1e-6)
 
 
 def _pooled_dsc(prediction: np.ndarray, label: np.ndarray) -> float:
-    """Return the mean over structures of 2 |P ∩ L| / (|P| + |L|), 1 where both are empty."""
-    scores = []
-    for structure in range(1, max(int(label.max()), 1) + 1):
-        p, t = prediction == structure, label == structure
-        size = p.sum() + t.sum()
-        scores.append(2 * (p & t).sum() / size if size else 1.0)
-    return float(np.mean(scores))
+    """Return the mean over structures of the DSC of all slices together."""
+    structures = range(1, max(int(label.max()), 1) + 1)
+    return float(np.mean([dsc(prediction == k, label == k) for k in structures]))
 
 
-def watch(learner: Any, n: int, recorder: Recorder, history: list[dict[str, float]]) -> None:
+def watch(learner: Learner, n: int, recorder: Recorder, history: list[dict[str, float]]) -> None:
     """Let a learner do n steps; its reports go to the history, what is seen to the recorder."""
     for _ in range(n):
         alpha = float(getattr(learner, "alpha", 0.0))
@@ -267,7 +268,7 @@ def watch(learner: Any, n: int, recorder: Recorder, history: list[dict[str, floa
         recorder.after_step(learner)
 
 
-def record(study: Any, learner: Any, n: int, every: int = 10, **settings: Any) -> RecordedRun:
+def record(study: Study, learner: Learner, n: int, every: int = 10, **settings: Any) -> RecordedRun:
     """Let a learner do n steps and return what was seen, as the α lab would record it."""
     recorder, history = Recorder(study, every=every), list[dict[str, float]]()
     recorder.begin(learner)

@@ -261,7 +261,7 @@ def _picture(lab: AlphaLab) -> plots.Picture:
         style = {"color": colour, "lw": 2.5, "marker": marker, "ms": 7, "markevery": 0.2}
         scores.plot(steps, values, line, label=f"on {name}", **style)
     scores.set_ylim(0, 101)
-    scores.legend(fontsize=plots.INK, frameon=False, loc="lower right")
+    scores.legend(fontsize=plots.INK, frameon=False, loc="center right")
     plots.dress(scores, "step", "DSC (%)", f"α = {lab.alpha:g}, step {last.step}")
     reports = lab.player.history
     values = [100 * report["discriminator_accuracy"] for report in reports]
@@ -283,4 +283,5 @@ def shown_slice(lab: AlphaLab, frame: Frame, channel: int | None = None) -> Any:
     if channel is None:
         channel = (*lab.study.shifted_channels, 0)[0]
     subject, z = lab.recorder.subject, lab.recorder.slice
-    return slices.slice_picture(subject, channel, z, frame.mask, subject.label[z])
+    truth = None if subject.label is None else subject.label[z]
+    return slices.slice_picture(subject, channel, z, frame.mask, truth)

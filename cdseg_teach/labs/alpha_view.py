@@ -320,8 +320,10 @@ def _caption(lab: model.AlphaLab) -> str:
     slices = (
         f"{recorder.slices} fixed slices of each of {recorder.subjects} test subjects per domain"
     )
+    length = lab.learner.schedule_steps
+    decays = f"The learning rate decays until step {length}: reset then. " if length else ""
     return (
-        f"{model.LABELS_ARE_FOR} DSC: averaged weights, {slices}, every {recorder.every} steps. "
+        f"{decays}{model.LABELS_ARE_FOR} DSC: averaged weights, {slices}, every few steps. "
         "Features: every tap of the averaged segmenter, averaged over the pixels of a slice that "
         "are not empty, on the same slices. Projection: first two principal components, fitted "
         "once at the start of the run. Dashed curves: the pinned run."

@@ -120,7 +120,7 @@ def _dress(figure: Any) -> None:
         type="log",
         row=1,
         col=1,
-        nticks=4,
+        tickvals=[10.0**power for power in range(-3, 16)],
         exponentformat="power",
     )
     figure.update_yaxes(range=[0, 102], tickvals=[0, 50, 100], row=2, col=1)

@@ -6,7 +6,6 @@ Screenshots are kept in artifacts/.
 from __future__ import annotations
 
 import re
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,12 +15,12 @@ from typing import Any
 import nbformat
 import pytest
 
+from cdseg_teach.doctor import find_chromium
+
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "artifacts"
 TOKEN = "for-this-test-only"
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
+CHROMIUM = find_chromium()
 # Nothing but the page itself may talk: labs work without a network.
 CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 NO_NEWS = '{"fetchNews": "false", "checkForUpdates": false}'
@@ -100,6 +99,7 @@ class Notebook:
         """Drag a slider's handle to a share (0..1) of its length, slowly."""
         handle = self.slider(label)
         handle.scroll_into_view_if_needed()
+        self._wait_until_still(handle)
         track = handle.locator("xpath=ancestor::*[contains(@class, 'noUi-target')]").bounding_box()
         box = handle.bounding_box()
         mouse, y = self.page.mouse, box["y"] + box["height"] / 2
@@ -107,6 +107,16 @@ class Notebook:
         mouse.down()
         mouse.move(track["x"] + share * track["width"], y, steps=steps)
         mouse.up()
+
+    def _wait_until_still(self, element: Any) -> None:
+        """Wait until the page no longer moves under an element, after scrolling to it."""
+        boxes = [element.bounding_box()]
+
+        def still() -> bool:
+            boxes.append(element.bounding_box())
+            return boxes[-1] is not None and boxes[-1] == boxes[-2]
+
+        self.wait_for(still, "the page stops moving")
 
     def text(self, selector: str) -> str:
         """The text of one element."""

@@ -32,9 +32,9 @@ def test_what_is_printed_has_the_margin_and_no_value(capsys):
 
 
 def test_a_recorded_claim_shows_seeds_and_date(capsys):
-    better, worse = (Score(value, (0, 1, 2), "2026-01-31") for value in (80.0, 60.0))
+    better, worse = (Score(value, (0, 1, 2), "2026-01-31", "a laptop") for value in (80.0, 60.0))
     assert claim("adapted is better", better, worse, by=5, kind="recorded").holds
-    assert "recorded: seeds 0, 1, 2; 2026-01-31" in capsys.readouterr().out
+    assert "recorded: seeds 0, 1, 2; 2026-01-31; a laptop" in capsys.readouterr().out
 
 
 def test_a_recorded_claim_needs_the_packs_numbers():

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from toy import toy_study
 
@@ -15,7 +16,13 @@ from cdseg_teach.evaluation import evaluate
 from cdseg_teach.experiments import pack_build, recipes
 from cdseg_teach.experiments.pack import ENTRIES, MANIFEST, LecturePack, Plan
 from cdseg_teach.experiments.pack_build import build, verify, why_stale
-from cdseg_teach.experiments.summaries import paired_gain, recovered, summary
+from cdseg_teach.experiments.summaries import (
+    gain_over_alpha_0,
+    paired_gain,
+    per_seed,
+    recovered,
+    summary,
+)
 from cdseg_teach.problems import Problem
 
 
@@ -159,10 +166,32 @@ def test_the_readme_says_what_the_shipped_table_says():
         cells = " | ".join(line[["DSC", "recall", "precision", "DSC on S"]])
         assert re.search(rf"`{method}`: .* \| {re.escape(cells)} \|", readme), method
     said = " ".join(readme.split())
+    on_s = per_seed(rows, "source", domain="source")
+    low, high = (f"{on_s[k]:.1f} (seed {k})" for k in (on_s.idxmin(), on_s.idxmax()))
+    assert f"Train on S has {low} to {high} on S" in said
     assert f"({str(paired_gain(rows)).split(' over')[0]})" in said
     assert f"recovers {100 * recovered(rows):.0f} % of the way" in said
     without = paired_gain(rows, worse="source_without_shifted_channel")
     assert f"here it is {-without.mean:.1f} points worse" in said
+
+
+def test_the_shipped_table_keeps_what_the_lecture_says():
+    rows, sweep = LecturePack().table(), LecturePack().sweep()
+    on_t = pd.DataFrame({name: per_seed(rows, name) for name in rows.method.unique()})
+    assert per_seed(rows, "source", domain="source").mean() >= 85
+    assert (on_t.source < 2 / 3 * on_t.oracle).all()
+    assert (on_t.adversarial > on_t.source_longer).all()
+    assert paired_gain(rows).low > 0
+    assert recovered(rows) >= 0.4
+    at = {alpha: per_seed(sweep[sweep.alpha == alpha], "adversarial") for alpha in (0.0, 1.0)}
+    assert (at[1.0] > at[0.0]).all()
+    assert gain_over_alpha_0(sweep, 1.0).low > 0
+
+
+def test_the_shipped_collapse_really_collapses():
+    run = LecturePack().recorded("collapse")
+    assert run.dsc_source[0] > 0.8
+    assert max(run.dsc_source[-1], run.dsc_target[-1]) < 0.05
 
 
 def test_the_shipped_pack_is_current():
