@@ -1,0 +1,61 @@
+"""How quick the labs are on this machine; run by hand, on free cores, never by pytest.
+
+    python tests/benchmarks/budgets.py
+
+Prints each figure beside its budget (2 cores, no GPU). The pack must be there; the study is loaded
+before the clock starts, as a lecture's first cell does.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+
+STARTED = time.perf_counter()
+import cdseg_teach as ct  # noqa: E402  its import is what is measured
+
+IMPORTED = time.perf_counter() - STARTED
+
+from cdseg_teach.labs.contrast_view import ContrastView  # noqa: E402
+
+
+def seconds(action: Callable[[], object], times: int = 1) -> float:
+    """Mean seconds of an action."""
+    began = time.perf_counter()
+    for _ in range(times):
+        action()
+    return (time.perf_counter() - began) / times
+
+
+def peak_gb() -> float:
+    """Peak memory of this process in GB."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def show(what: str, measured: float, unit: str, budget: str) -> None:
+    """Print one line."""
+    print(f"{what:44} {measured:8.2f} {unit:8} budget {budget}")
+
+
+def main() -> None:
+    show("import cdseg_teach", IMPORTED, "s", "<= 0.3")
+    study = ct.brain_study(seed=0).load()
+    opened: list[ct.AlphaLab] = []
+    first = seconds(lambda: opened.append(ct.AlphaLab.from_pack(study)) or opened[0].still())
+    show("alpha lab, first picture", first, "s", "<= 5")
+    lab = opened[0]
+    lab.run(5)
+    show("alpha lab, headless", 1 / seconds(lambda: lab.run(10), 5) * 10, "steps/s", ">= 8")
+    show("peak memory so far", peak_gb(), "GB", "<= 1.5")
+
+    view = ContrastView(ct.ContrastLab(z=11))
+    shifts = iter([0.1, 0.3, 0.5, 0.7, 0.9])
+    drawn = seconds(lambda: setattr(view.dial, "value", next(shifts)), 5)
+    show("contrast lab, slider to pictures", 1000 * drawn, "ms", "<= 100")
+
+
+if __name__ == "__main__":
+    main()
