@@ -18,6 +18,7 @@ _MODULE_OF = {
     "AlphaLab": "labs.alpha",
     "Cohort": "cohorts",
     "ContrastLab": "labs.contrast",
+    "OutputAdversarial": "methods",
     "Predict": "labs.predict",
     "Problem": "problems",
     "SliceViewer": "labs.viewer",

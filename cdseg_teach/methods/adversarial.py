@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from cdseg_teach.cohorts.study import Study
 
 PLAYERS = ("both", "segmenter", "discriminator")
+OBJECTIVES = ("reversal", "flipped")
 WARM_UP = linear(start=30, length=150)
 _STATISTICS_S = ("batch", "running")
 _STATISTICS_T = ("batch", "source")
@@ -100,6 +101,7 @@ class Adversarial(Learner):
         super().__init__(study.source.train, **options)
         self.alpha = alpha
         self.players = players
+        self.objective = "reversal"
         self.warm_up = warm_up
         self.taps = checked_taps(self.segmenter, taps)
         self.joint_batch = joint_batch
@@ -139,15 +141,19 @@ class Adversarial(Learner):
 
         # The segmenter sees both domains; D hears its features through reversed gradients.
         logits_s, features_s, features_t = self._segment(images_s, images_t)
-        domain_s = self.discriminator([reverse_gradient(f, alpha) for f in features_s])
-        domain_t = self.discriminator([reverse_gradient(f, alpha) for f in features_t])
+        reversal = alpha if self.objective == "reversal" else 0.0
+        domain_s = self.discriminator([reverse_gradient(f, reversal) for f in features_s])
+        domain_t = self.discriminator([reverse_gradient(f, reversal) for f in features_t])
 
         loss_seg = segmentation_loss(logits_s, labels_s)
         loss_adv = (cross_entropy(domain_s, is_s=1) + cross_entropy(domain_t, is_s=0)) / 2
 
         # theta_seg receives the gradient of loss_seg - alpha * loss_adv, and theta_D that of
         # loss_adv: each player has its own loss, and goes down.
-        (loss_seg + loss_adv).backward()
+        loss = loss_seg + loss_adv
+        if self.objective == "flipped" and alpha:
+            loss = loss + alpha * self._flipped_labels(features_s, features_t)
+        loss.backward()
         report = self._report(alpha, loss_seg, loss_adv, domain_s, domain_t)
         if self.players != "discriminator":
             self._update_segmenter()
@@ -174,6 +180,20 @@ class Adversarial(Learner):
     def players(self, value: str) -> None:
         self._players = _checked("players", value, PLAYERS)
 
+    @property
+    def objective(self) -> str:
+        """What the segmenter plays for: `"reversal"` or `"flipped"`. A live attribute.
+
+        Reversal ascends L_adv, the slide's −alpha L_adv: a D that is always right, and certain of
+        it, has no gradient to reverse. Flipped labels descend L_adv with the labels of S and T
+        swapped, whose gradient is largest just there (Goodfellow et al. 2014, section 3).
+        """
+        return self._objective
+
+    @objective.setter
+    def objective(self, value: str) -> None:
+        self._objective = _checked("objective", value, OBJECTIVES)
+
     def _load(self, state: dict[str, Any]) -> None:
         super()._load(state)
         self.discriminator.load_state_dict(state["discriminator"])
@@ -190,7 +210,7 @@ class Adversarial(Learner):
     def _segment(
         self, images_s: Tensor, images_t: Tensor
     ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Logits of S, and the features of S and of T."""
+        """Logits of S, and what D hears of S and of T."""
         # A frozen segmenter keeps its weights, and its buffers too.
         frozen = self.players == "discriminator"
         with torch.set_grad_enabled(not frozen):
@@ -198,13 +218,24 @@ class Adversarial(Learner):
                 with self._statistics(self.source_statistics, frozen):
                     both = torch.cat([images_s, images_t])
                     logits, features = forward_with_taps(self.segmenter, both, self.taps)
-                halves = [feature.chunk(2) for feature in features]
+                halves = [heard.chunk(2) for heard in self._heard(logits, features)]
                 return logits.chunk(2)[0], [s for s, _ in halves], [t for _, t in halves]
             with self._statistics(self.source_statistics, frozen):
                 logits_s, features_s = forward_with_taps(self.segmenter, images_s, self.taps)
             with self._statistics(self.target_statistics, frozen=True):
-                _, features_t = forward_with_taps(self.segmenter, images_t, self.taps)
-            return logits_s, features_s, features_t
+                logits_t, features_t = forward_with_taps(self.segmenter, images_t, self.taps)
+            return logits_s, self._heard(logits_s, features_s), self._heard(logits_t, features_t)
+
+    def _heard(self, logits: Tensor, features: list[Tensor]) -> list[Tensor]:
+        """What D hears of a pass through the segmenter."""
+        return features
+
+    def _flipped_labels(self, features_s: list[Tensor], features_t: list[Tensor]) -> Tensor:
+        """L_adv with the labels of S and T swapped; D holds still."""
+        self.discriminator.requires_grad_(False)
+        domain_s, domain_t = self.discriminator(features_s), self.discriminator(features_t)
+        self.discriminator.requires_grad_(True)
+        return (cross_entropy(domain_s, is_s=0) + cross_entropy(domain_t, is_s=1)) / 2
 
     def _statistics(self, which: str, frozen: bool) -> AbstractContextManager[None]:
         if which != "batch":
@@ -233,8 +264,8 @@ class Adversarial(Learner):
     @torch.no_grad()
     def _tap_channels(self) -> list[int]:
         with batch_statistics(self.segmenter):
-            _, features = forward_with_taps(self.segmenter, self.target.images[:2], self.taps)
-        return [feature.shape[1] for feature in features]
+            passed = forward_with_taps(self.segmenter, self.target.images[:2], self.taps)
+        return [heard.shape[1] for heard in self._heard(*passed)]
 
 
 def cross_entropy(domain_logits: Tensor, is_s: int) -> Tensor:

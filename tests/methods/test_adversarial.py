@@ -9,7 +9,9 @@ from learning import assert_same_state, run
 from torch import nn
 
 from cdseg_teach.methods import Adversarial, Supervised
+from cdseg_teach.methods.adversarial import cross_entropy
 from cdseg_teach.methods.schedules import linear, none
+from cdseg_teach.methods.supervised import segmentation_loss
 from cdseg_teach.problems import Problem
 
 
@@ -74,6 +76,37 @@ def test_one_backward_pass_serves_both_players(study, trained):
     )
     for one, three in zip(gradients[1.0][1], gradients[3.0][1], strict=True):
         assert torch.equal(one, three)
+
+
+def test_flipped_labels_descend_what_reversal_ascends(study, trained):
+    """theta_seg gets the gradient of L_seg + alpha L_adv(labels swapped), theta_D that of L_adv."""
+    learner = full(study, trained, gradient_clip=None, alpha=2.0)
+    learner.objective = "flipped"
+    _same_batch_every_time(learner)
+    (images_s, labels_s), images_t = learner.source.draw(), learner.target.draw_images()
+    logits, heard_s, heard_t = learner._segment(images_s, images_t)
+    say = learner.discriminator
+    swapped = cross_entropy(say(heard_s), is_s=0) + cross_entropy(say(heard_t), is_s=1)
+    loss = segmentation_loss(logits, labels_s) + 2.0 * swapped / 2
+    expected = torch.autograd.grad(loss, list(learner.segmenter.parameters()))
+    logits, heard_s, heard_t = learner._segment(images_s, images_t)
+    loss_adv = cross_entropy(say(heard_s), is_s=1) + cross_entropy(say(heard_t), is_s=0)
+    of_d = torch.autograd.grad(loss_adv / 2, list(say.parameters()))
+
+    learner.step()
+    for parameter, gradient in zip(learner.segmenter.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-5)
+    for parameter, gradient in zip(say.parameters(), of_d, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-5)
+
+
+def test_a_certain_discriminator_leaves_nothing_to_reverse_but_much_to_flip():
+    certain = torch.full((1,), 20.0, requires_grad=True)  # right about S, and sure of it
+    reversed_, flipped = (
+        torch.autograd.grad(cross_entropy(certain, is_s=is_s), certain)[0] for is_s in (1, 0)
+    )
+    assert reversed_.abs() < 1e-8
+    assert flipped == pytest.approx(1)
 
 
 def _same_batch_every_time(learner):
