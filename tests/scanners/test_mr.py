@@ -1,6 +1,5 @@
 """Each signal equation against a closed form or against the spins simulated pulse by pulse."""
 
-import cmath
 import math
 
 import pytest
@@ -90,11 +89,11 @@ def test_mprage_equals_a_simulation_pulse_by_pulse(pulses):
     )
 
 
-def bloch(tr, te, flip, off_resonance_hz, pulses=8000):
+def bloch(tr, te, flip, off_resonance_hz, pulses=16000):
     """Magnitude TE after the last of many pulses of alternating sign, spin by spin."""
     angle, t1, t2 = math.radians(flip), T1.double(), T2.double()
-    turn = cmath.exp(2j * math.pi * off_resonance_hz * tr / 1000)
-    across, along = torch.zeros(3, dtype=torch.complex128), torch.ones(3, dtype=torch.float64)
+    turn = torch.exp(2j * math.pi * off_resonance_hz.double() * tr / 1000)
+    across, along = torch.zeros_like(turn * t2), torch.zeros_like(off_resonance_hz * t1)
     for pulse in range(pulses):
         a = angle * (-1) ** pulse
         y, z = across.imag, along  # a pulse about x turns the plane of y and z
@@ -106,8 +105,8 @@ def bloch(tr, te, flip, off_resonance_hz, pulses=8000):
     return PD * echo
 
 
-@pytest.mark.parametrize("off_resonance_hz", [0.0, 40.0, 120.0, 151.5, 217.0])
-def test_balanced_ssfp_equals_the_steady_state_of_simulated_spins(off_resonance_hz):
+def test_balanced_ssfp_equals_the_steady_state_of_simulated_spins():
+    off_resonance_hz = torch.tensor([0.0, 40.0, 120.0, 151.5, 217.0])[:, None]
     signal = mr.balanced_ssfp(3.3, 1.6, 60, T1, T2, PD, off_resonance_hz)
     expected = bloch(3.3, 1.6, 60, off_resonance_hz)
     torch.testing.assert_close(signal, expected.float(), rtol=1e-3, atol=1e-6)
