@@ -43,10 +43,10 @@ UNENHANCED_HU = {
 }
 
 # HU that iodine adds. Aorta with and without a saline chaser 327 and 325 HU, pulmonary artery
-# without one 357: Cademartiri et al. 2004, Eur Radiol 14:178. Right ventricle 175, between 19 and
-# 21 of 40 coronary scans (PMID 19167178). Myocardium 95: 79.4 in three and 103.9 in five regions of
-# the middle slice (J Cardiovasc Comput Tomogr 2011 5:406). The first pass has hardly reached the
-# other tissues.
+# without one 357: Cademartiri et al. 2004, Eur Radiol 14:178. Right ventricle 175: of 40 coronary
+# scans 19 lay below and 21 above (PMID 19167178). Myocardium 95: 79.4 in three and 103.9 in five
+# regions of the middle slice (J Cardiovasc Comput Tomogr 2011 5:406). The first pass has hardly
+# reached the other tissues.
 ENHANCEMENT_HU: dict[str, dict[str, float]] = {
     "unenhanced": {},
     "coronary": {"left_blood": 287.0, "right_blood": 135.0, "myocardium": 50.0},
@@ -127,7 +127,7 @@ class CtScanner:
     def effective_dose_msv(self) -> float:
         """Effective dose in mSv, 0.014 mSv/(mGy·cm) times the dose-length product.
 
-        The usual estimate, and a low one: it gave 1.8 mSv where 4.4 were measured.
+        The usual estimate, and a low one: it gave 1.8 mSv where 4.4 to 8.2 were measured.
 
         References
         ----------
@@ -222,7 +222,7 @@ def quantum_noise(hu: Tensor, grid: Grid, draws: Sequence[torch.Generator]) -> T
     ln of the count has variance ∝ e^p (Poisson, without electronic noise or bowtie filter). That
     white noise is ramp-filtered and back-projected like the image itself. So it rises with the
     attenuation along the rays, streaks along the most opaque ones, and its power rises with
-    frequency. Tissue outside the grid attenuates nothing.
+    frequency. Each slice has photons of its own; tissue outside the grid attenuates nothing.
 
     Parameters
     ----------
