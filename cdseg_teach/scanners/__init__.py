@@ -1,8 +1,16 @@
 """How it looks: a scanner turns tissue maps into an image."""
 
-from cdseg_teach.scanners.protocols import DATA_SET_1, DATA_SET_2, SCANNERS
+from cdseg_teach.scanners.ct import CtScanner, window
+from cdseg_teach.scanners.protocols import (
+    DATA_SET_1,
+    DATA_SET_2,
+    HEART_CT,
+    HEART_MR,
+    SCANNERS,
+)
 from cdseg_teach.scanners.scanner import Scanner, interpolate, render, without_artefacts
 from cdseg_teach.scanners.sequences import (
+    BalancedSsfp,
     GradientEcho,
     InversionRecovery,
     Mprage,
@@ -14,7 +22,11 @@ from cdseg_teach.scanners.tissues import tissue_values
 __all__ = [
     "DATA_SET_1",
     "DATA_SET_2",
+    "HEART_CT",
+    "HEART_MR",
     "SCANNERS",
+    "BalancedSsfp",
+    "CtScanner",
     "GradientEcho",
     "InversionRecovery",
     "Mprage",
@@ -24,5 +36,6 @@ __all__ = [
     "interpolate",
     "render",
     "tissue_values",
+    "window",
     "without_artefacts",
 ]

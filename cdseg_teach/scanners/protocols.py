@@ -1,4 +1,4 @@
-"""Named scanners: the two data sets of the lecture.
+"""Named scanners: the two data sets of the lecture's brains, MR and CT of its hearts.
 
 Kamnitsas et al. 2017 scanned data set 1 on a Siemens TIM Trio with gradient echo (GE) as the fifth
 channel, data set 2 on a Siemens Verio with susceptibility-weighted imaging (SWI) in its place; both
@@ -13,8 +13,15 @@ shift. Bias: BrainWeb's non-uniformity of 20 % (factors 0.9 to 1.1, four standar
 %, since more coil elements mean a brighter rim.
 """
 
+from cdseg_teach.scanners.ct import CtScanner
 from cdseg_teach.scanners.scanner import Scanner
-from cdseg_teach.scanners.sequences import GradientEcho, InversionRecovery, Mprage, SpinEcho
+from cdseg_teach.scanners.sequences import (
+    BalancedSsfp,
+    GradientEcho,
+    InversionRecovery,
+    Mprage,
+    SpinEcho,
+)
 
 DATA_SET_1 = Scanner(
     name="3 T TIM Trio",
@@ -71,4 +78,31 @@ DATA_SET_2 = Scanner(
     bias=0.10,
 )
 
-SCANNERS = {scanner.name: scanner for scanner in (DATA_SET_1, DATA_SET_2)}
+# Hearts: both protocols of a study that scanned 38 people twice (AJR 2008 190:1358), at 1.5 T with
+# balanced SSFP, TR/TE 3.3/1.6 ms, 60°, and with 64-slice CT at 120 kV and contrast for the coronary
+# arteries.
+HEART_MR = Scanner(
+    name="1.5 T cine",
+    field_tesla=1.5,
+    sequences=(
+        # Slice: 6 to 8 mm is usual for cine (Kramer et al. 2020, JCMR 22:17, recalled). SNR
+        # derived: blood against myocardium has a contrast-to-noise ratio of 43.8 at 1.5 T (Maroules
+        # et al. 2008, JMRI 28:1139), divided by 1 - S_myocardium / S_blood = 0.68 of the signal
+        # equation.
+        BalancedSsfp("MR", tr_ms=3.3, te_ms=1.6, flip_deg=60, slice_mm=8, snr=65),
+    ),
+    bias=0.10,  # BrainWeb's non-uniformity of 40 %; chosen, since the coils lie on the chest
+)
+
+HEART_CT = CtScanner(
+    name="64-slice CT",
+    phase="coronary",
+    dlp_mgy_cm=195,  # the median of 2017: Stocker et al. 2018, Eur Heart J 39:3715
+    noise_hu=37.5,  # in the aorta, filtered back-projection, routine dose: Eur Radiol Exp 2018 2:30
+    slice_mm=0.9,  # chosen; the detector's rows are 0.6 mm
+    # Chosen: from below fat (-90) to above contrast (327).
+    level_hu=200,
+    width_hu=800,
+)
+
+SCANNERS = {scanner.name: scanner for scanner in (DATA_SET_1, DATA_SET_2, HEART_MR, HEART_CT)}

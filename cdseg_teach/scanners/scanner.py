@@ -6,25 +6,38 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from cdseg_teach.anatomy.brain import BrainMaps
-from cdseg_teach.anatomy.draw import generators, normal
+from cdseg_teach.anatomy.draw import generators, normal, smooth_field
 from cdseg_teach.problems import Problem
 from cdseg_teach.scanners import mr
 from cdseg_teach.scanners.artefacts import bias_field, rician_noise, slice_profile
-from cdseg_teach.scanners.sequences import GradientEcho, PulseSequence, interpolate_sequences
+from cdseg_teach.scanners.ct import CtScanner, render_ct
+from cdseg_teach.scanners.sequences import (
+    BalancedSsfp,
+    GradientEcho,
+    PulseSequence,
+    interpolate_sequences,
+)
 from cdseg_teach.scanners.tissues import VENOUS_CHI_PPM, TissueValues, tissue_values
 
 # Standard deviation of ln T1, ln T2, ln PD between people; Wright 2008 finds 4 to 11 % for T1.
 TISSUE_SPREAD = 0.05
 
+# The tissue whose signal a sequence's SNR is of: in a brain, in a heart.
+SNR_TISSUES = ("white", "left_blood")
+
+# Distance in mm between the control points of the field's error; chosen, as the bias field's.
+SHIM_WAVELENGTH_MM = 80.0
+
 
 @dataclass(frozen=True)
 class Scanner:
-    """A scanner with its protocol: a domain.
+    """An MR scanner with its protocol: a domain.
 
     Parameters
     ----------
@@ -53,7 +66,10 @@ class Scanner:
         return tuple(sequence.name for sequence in self.sequences)
 
 
-def interpolate(a: Scanner, b: Scanner, shift: float) -> Scanner:
+AnyScanner = TypeVar("AnyScanner", Scanner, CtScanner)
+
+
+def interpolate(a: Scanner | CtScanner, b: Scanner | CtScanner, shift: float) -> Scanner:
     """The scanner a fraction `shift` of the way from a to b.
 
     Field, bias and every number of every sequence move along a line. Shift 0 is a itself, shift 1
@@ -67,6 +83,8 @@ def interpolate(a: Scanner, b: Scanner, shift: float) -> Scanner:
     """
     if not 0 <= shift <= 1:
         raise Problem(f"shift {shift}: choose between 0 (the first scanner) and 1 (the second)")
+    if isinstance(a, CtScanner) or isinstance(b, CtScanner):
+        raise Problem(f"no dial between {a.name} and {b.name}: it turns between two MR scanners")
     if len(a.sequences) != len(b.sequences):
         raise Problem(
             f"no dial between {a.name} and {b.name}: "
@@ -85,42 +103,59 @@ def interpolate(a: Scanner, b: Scanner, shift: float) -> Scanner:
     )
 
 
-def without_artefacts(scanner: Scanner) -> Scanner:
+def without_artefacts(scanner: AnyScanner) -> AnyScanner:
     """The same scanner with neither noise nor bias."""
+    if isinstance(scanner, CtScanner):
+        return dataclasses.replace(scanner, noise_hu=0.0)
     ideal = tuple(dataclasses.replace(sequence, snr=math.inf) for sequence in scanner.sequences)
     return dataclasses.replace(scanner, sequences=ideal, bias=0.0)
 
 
 def render(
-    maps: BrainMaps, scanner: Scanner, seeds: Sequence[int], *, spread: float = TISSUE_SPREAD
+    maps: BrainMaps, scanner: Scanner | CtScanner, seeds: Sequence[int], *, spread: float = 1.0
 ) -> Tensor:
-    """What a scanner makes of N brains.
+    """What a scanner makes of N subjects.
 
     Each voxel is the sum of its tissues' signals weighted by the shares they fill (partial volume),
-    averaged over the slice's thickness, times the bias field, with Rician noise.
+    averaged over the slice's thickness. MR multiplies by the bias field and has Rician noise; CT
+    has the noise of its photons.
 
     Parameters
     ----------
     maps
-        Tissue fractions of N brains.
+        Tissue fractions of N subjects.
     scanner
         The domain.
     seeds
-        One a brain, for its own tissue values, bias and noise.
+        One a subject, for its own tissue values, bias and noise.
     spread
-        How much tissue values differ between people; 0 for the table's.
+        How much tissue values differ between people, as a multiple of what is usual; 0 for the
+        table's.
 
     Returns
     -------
-    float32 [N, C, Z, Y, X] on the working grid, in units of fully relaxed water.
+    float32 [N, C, Z, Y, X] on the working grid: MR in units of fully relaxed water, CT in HU.
+
+    Raises
+    ------
+    Problem
+        Unless there is one seed a subject, or when the scanner's table lacks a tissue.
     """
     if len(seeds) != maps.fractions.shape[0]:
-        raise Problem(f"{len(seeds)} seeds for {maps.fractions.shape[0]} brains: give one each")
+        raise Problem(f"{len(seeds)} seeds for {maps.fractions.shape[0]} subjects: give one each")
     draws = generators(seeds)
+    if isinstance(scanner, CtScanner):
+        return render_ct(maps, scanner, draws, spread)
+    return _render_mr(maps, scanner, draws, spread * TISSUE_SPREAD)
+
+
+def _render_mr(
+    maps: BrainMaps, scanner: Scanner, draws: Sequence[torch.Generator], spread: float
+) -> Tensor:
     tissue = _individual(tissue_values(maps.names, scanner.field_tesla), spread, draws)
-    ideal = _ideal(maps, tissue, scanner)
-    white = maps.names.index("white")
-    sigma = torch.stack([s.signal(tissue)[:, white] / s.snr for s in scanner.sequences], dim=1)
+    ideal = _ideal(maps, tissue, scanner, draws)
+    reference = next(maps.names.index(name) for name in SNR_TISSUES if name in maps.names)
+    sigma = torch.stack([s.signal(tissue)[:, reference] / s.snr for s in scanner.sequences], dim=1)
     biased = ideal * bias_field(maps.grid, scanner.bias, draws).to(ideal)
     return rician_noise(biased, sigma, draws) if bool(sigma.any()) else biased
 
@@ -141,7 +176,9 @@ def _individual(
     )
 
 
-def _ideal(maps: BrainMaps, tissue: TissueValues, scanner: Scanner) -> Tensor:
+def _ideal(
+    maps: BrainMaps, tissue: TissueValues, scanner: Scanner, draws: Sequence[torch.Generator]
+) -> Tensor:
     """The noiseless channels: [N, C, Z, Y, X] on the working grid."""
     signals = torch.stack([s.signal(tissue) for s in scanner.sequences], dim=1).to(maps.fractions)
     fine = torch.einsum("nct,ntzyx->nczyx", signals, maps.fractions)
@@ -150,12 +187,32 @@ def _ideal(maps: BrainMaps, tissue: TissueValues, scanner: Scanner) -> Tensor:
         scanner.sequences, signals.unbind(1), fine.unbind(1), strict=True
     ):
         if isinstance(sequence, GradientEcho) and sequence.mask_power > 0:
+            if "vein" not in maps.names:
+                raise Problem(f"{sequence.name}: a phase mask needs veins; set mask_power=0")
             blood = signal[:, maps.names.index("vein"), None, None, None] * maps["vein"]
             magnitude = _susceptibility_weighted(
                 maps, magnitude, blood, tissue.chi, sequence, scanner.field_tesla
             )
+        if isinstance(sequence, BalancedSsfp) and sequence.off_resonance_hz > 0:
+            magnitude = _banded(maps, tissue, sequence, draws)
         channels.append(slice_profile(magnitude, maps.grid, sequence.slice_mm))
     return torch.stack(channels, dim=1)
+
+
+def _banded(
+    maps: BrainMaps,
+    tissue: TissueValues,
+    sequence: BalancedSsfp,
+    draws: Sequence[torch.Generator],
+) -> Tensor:
+    """Balanced SSFP in an imperfect field, on the lattice: [N, Z, Y, X]."""
+    grid = maps.grid
+    field = smooth_field(grid.fine_shape, grid.fine_spacing_mm, SHIM_WAVELENGTH_MM, draws)
+    everywhere = TissueValues(
+        *(getattr(tissue, f.name)[..., None, None, None] for f in dataclasses.fields(tissue))
+    )
+    signals = sequence.signal(everywhere, sequence.off_resonance_hz * field)
+    return (signals.to(maps.fractions) * maps.fractions).sum(1)
 
 
 def _susceptibility_weighted(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +27,8 @@ class PulseSequence:
     slice_mm
         Slice thickness in mm.
     snr
-        White matter's signal over the noise's standard deviation on the working grid; infinity is
-        no noise.
+        Signal over the noise's standard deviation on the working grid, of white matter in a brain
+        and of the left heart's blood in a heart; infinity is no noise.
     """
 
     name: str
@@ -108,6 +109,44 @@ class GradientEcho(PulseSequence):
         """Signal by :func:`mr.gradient_echo`."""
         return mr.gradient_echo(
             self.tr_ms, self.te_ms, self.flip_deg, tissue.t1, tissue.t2star, tissue.pd
+        )
+
+
+@dataclass(frozen=True)
+class BalancedSsfp(PulseSequence):
+    """Balanced SSFP, the heart's bright-blood sequence.
+
+    Parameters
+    ----------
+    flip_deg
+        Flip angle in degrees.
+    off_resonance_hz
+        Standard deviation of the field's smooth error over the volume, in Hz. 0 is a perfect shim;
+        with an error near 1 / (2 TR) dark bands appear. Fat is taken on resonance: 3.4 ppm away at
+        1.5 T it would be 2 % brighter with TR 3.3 ms.
+    """
+
+    flip_deg: float
+    off_resonance_hz: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.off_resonance_hz < math.inf:
+            raise Problem(
+                f"{self.name}: off-resonance {self.off_resonance_hz} Hz; "
+                "choose a finite standard deviation of at least 0"
+            )
+
+    def signal(self, tissue: TissueValues, off_resonance_hz: Tensor | float = 0.0) -> Tensor:
+        """Signal by :func:`mr.balanced_ssfp`, on resonance unless told otherwise."""
+        return mr.balanced_ssfp(
+            self.tr_ms,
+            self.te_ms,
+            self.flip_deg,
+            tissue.t1,
+            tissue.t2,
+            tissue.pd,
+            off_resonance_hz,
         )
 
 

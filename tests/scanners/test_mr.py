@@ -89,6 +89,66 @@ def test_mprage_equals_a_simulation_pulse_by_pulse(pulses):
     )
 
 
+def bloch(tr, te, flip, off_resonance_hz, pulses=16000):
+    """Magnitude TE after the last of many pulses of alternating sign, spin by spin."""
+    angle, t1, t2 = math.radians(flip), T1.double(), T2.double()
+    turn = torch.exp(2j * math.pi * off_resonance_hz.double() * tr / 1000)
+    across, along = torch.zeros_like(turn * t2), torch.zeros_like(off_resonance_hz * t1)
+    for pulse in range(pulses):
+        a = angle * (-1) ** pulse
+        y, z = across.imag, along  # a pulse about x turns the plane of y and z
+        along = z * math.cos(a) - y * math.sin(a)
+        across = torch.complex(across.real, y * math.cos(a) + z * math.sin(a))
+        echo = across.abs() * torch.exp(-te / t2)
+        across = across * torch.exp(-tr / t2) * turn
+        along = 1 + (along - 1) * torch.exp(-tr / t1)
+    return PD * echo
+
+
+def test_balanced_ssfp_equals_the_steady_state_of_simulated_spins():
+    off_resonance_hz = torch.tensor([0.0, 40.0, 120.0, 151.5, 217.0])[:, None]
+    signal = mr.balanced_ssfp(3.3, 1.6, 60, T1, T2, PD, off_resonance_hz)
+    expected = bloch(3.3, 1.6, 60, off_resonance_hz)
+    torch.testing.assert_close(signal, expected.float(), rtol=1e-3, atol=1e-6)
+
+
+def test_balanced_ssfp_on_resonance_has_the_known_closed_form():
+    tr, te, angle = 3.3, 1.6, math.radians(60)
+    e1, e2 = torch.exp(-tr / T1), torch.exp(-tr / T2)
+    closed = math.sin(angle) * (1 - e1) / (1 - (e1 - e2) * math.cos(angle) - e1 * e2)
+    expected = PD * closed * torch.exp(-te / T2)
+    torch.testing.assert_close(mr.balanced_ssfp(tr, te, 60, T1, T2, PD), expected)
+
+
+def test_balanced_ssfp_reaches_half_the_root_of_t2_over_t1_at_its_best_angle():
+    """With TR far below T2: cos α = (T1 − T2) / (T1 + T2), S = PD/2 sqrt(T2/T1)."""
+    t1, t2 = T1.double(), T2.double()
+    best = torch.rad2deg(torch.acos((t1 - t2) / (t1 + t2)))
+    limit = (PD / 2 * torch.sqrt(t2 / t1)).tolist()
+    for i, angle in enumerate(best.tolist()):
+        signal = mr.balanced_ssfp(0.01, 0.005, angle, t1, t2, PD.double())[i]
+        assert signal.item() == pytest.approx(limit[i], rel=1e-3)
+
+
+def test_a_dark_band_lies_half_a_turn_away_and_the_pattern_repeats():
+    tr = 3.3
+    profile = mr.balanced_ssfp(tr, 1.6, 60, T1[:1], T2[:1], PD[:1], torch.arange(0.0, 300.0))
+    assert profile.argmin().item() == pytest.approx(1000 / (2 * tr), abs=1)
+    assert profile.min() < 0.2 * profile[0]
+    again = mr.balanced_ssfp(tr, 1.6, 60, T1, T2, PD, 40 + 1000 / tr)
+    torch.testing.assert_close(again, mr.balanced_ssfp(tr, 1.6, 60, T1, T2, PD, 40.0))
+
+
+def test_snr_follows_voxel_volume_and_the_root_of_time():
+    """Neighbours averaged in pairs are a scan with voxels of twice the size and half the lines."""
+    fine = 1 + 0.1 * torch.randn(200_000, generator=torch.Generator().manual_seed(0))
+    coarse = fine.unflatten(0, (-1, 2)).mean(1)
+    gained = (fine.std() / coarse.std()).item()
+    half = mr.scan_seconds(3.3, lines=64) / mr.scan_seconds(3.3, lines=128)
+    assert gained == pytest.approx(mr.relative_snr(voxel=2, time=half), rel=0.01)
+    assert mr.scan_seconds(3.3, 128, 16, averages=2) == pytest.approx(13.5, abs=0.1)
+
+
 def test_phase_mask():
     phase = torch.tensor([-2.0, 0.0, math.pi / 2, math.pi, 5.0])
     torch.testing.assert_close(mr.phase_mask(phase, 1), torch.tensor([1, 1, 0.5, 0, 0]))

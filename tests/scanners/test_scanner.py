@@ -122,8 +122,8 @@ def test_noise_has_the_level_that_the_protocol_says(maps):
     assert clean[white].mean().item() / sigma == pytest.approx(20, rel=0.1)
 
 
-def test_one_seed_a_brain(maps):
-    with pytest.raises(Problem, match="3 seeds for 2 brains"):
+def test_one_seed_a_subject(maps):
+    with pytest.raises(Problem, match="3 seeds for 2 subjects"):
         render(maps, DATA_SET_1, [1, 2, 3])
 
 

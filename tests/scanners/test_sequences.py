@@ -4,7 +4,7 @@ import math
 import pytest
 
 from cdseg_teach.problems import Problem
-from cdseg_teach.scanners import GradientEcho, Mprage, SpinEcho, tissue_values
+from cdseg_teach.scanners import BalancedSsfp, GradientEcho, Mprage, SpinEcho, mr, tissue_values
 from cdseg_teach.scanners.sequences import interpolate_sequences
 
 PD = SpinEcho("PD", tr_ms=2700, te_ms=26, slice_mm=3, snr=50)
@@ -71,6 +71,21 @@ def test_an_mprage_train_fits_between_inversions(change):
         dataclasses.replace(MPRAGE, **change)
 
 
+SSFP = BalancedSsfp("MR", tr_ms=3.3, te_ms=1.6, flip_deg=60, slice_mm=8, snr=65)
+
+
+@pytest.mark.parametrize("error", [-1.0, math.inf, math.nan])
+def test_an_impossible_field_error_is_refused(error):
+    with pytest.raises(Problem, match="MR: off-resonance"):
+        dataclasses.replace(SSFP, off_resonance_hz=error)
+
+
+def test_fat_at_its_own_frequency_is_as_bright_as_on_resonance():
+    fat = tissue_values(["fat"], 1.5)
+    own = SSFP.signal(fat, -3.4 * 1.5 * mr.GAMMA_MHZ_PER_TESLA)
+    assert (own / SSFP.signal(fat)).item() == pytest.approx(1.02, abs=0.01)
+
+
 def test_signal_has_the_shape_of_the_values():
     values = tissue_values(["grey", "white"], 3.0)
-    assert all(s.signal(values).shape == (2,) for s in (PD, GE, MPRAGE))
+    assert all(s.signal(values).shape == (2,) for s in (PD, GE, MPRAGE, SSFP))
