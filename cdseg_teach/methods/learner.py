@@ -188,8 +188,8 @@ class Learner(ABC):
         self.averaged.load_state_dict(state["averaged"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.source.generator.set_state(state["source_batches"])
-        if "augmentation" in state:  # not in checkpoints of version 0.1
-            self.source.augmentation.set_state(state["augmentation"])
+        if "augmentation" in state:  # older checkpoints lack it
+            self.source.augment_generator.set_state(state["augmentation"])
         self.steps_done = state["steps_done"]
 
     def _state(self) -> dict[str, Any]:
@@ -198,7 +198,7 @@ class Learner(ABC):
             "averaged": self.averaged.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "source_batches": self.source.generator.get_state(),
-            "augmentation": self.source.augmentation.get_state(),
+            "augmentation": self.source.augment_generator.get_state(),
             "steps_done": self.steps_done,
         }
 

@@ -70,7 +70,7 @@ class SliceBatches:
         self.batch_size = batch_size
         self.generator = torch.Generator().manual_seed(seed)
         self.augment: Transform | None = None
-        self.augmentation = torch.Generator().manual_seed(seed_for("augmentation", seed))
+        self.augment_generator = torch.Generator().manual_seed(seed_for("augmentation", seed))
 
     def draw(self) -> tuple[Tensor, Tensor]:
         """Images [N, C, H, W] and their class indices [N, H, W]."""
@@ -80,7 +80,7 @@ class SliceBatches:
         images, labels = self._images(chosen), self.labels[chosen].long()
         if self.augment is not None:
             # In place: in another memory layout a network's last digits would differ.
-            images.copy_(self.augment(images, self.augmentation, labels))
+            images.copy_(self.augment(images, self.augment_generator, labels))
         return images, labels
 
     def draw_images(self) -> Tensor:

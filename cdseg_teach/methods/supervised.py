@@ -70,7 +70,7 @@ class Supervised(Learner):
     def _mixing(self, images: Tensor) -> AbstractContextManager[None]:
         if self.mix_style is None:
             return nullcontext()
-        parameters = self.mix_style.draw(images.shape, self.source.augmentation)
+        parameters = self.mix_style.draw(images.shape, self.source.augment_generator)
         return self.mix_style.inside(self.segmenter, to_device(parameters, images.device))
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from cdseg_teach.methods.augmentation.transform import Parameters, Transform, only_inside
+from cdseg_teach.problems import Problem
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,8 +21,8 @@ class Fourier(Transform):
     Parameters
     ----------
     others
-        [M, C, H, W], slices whose style is taken, one at random each time. Those of T make it
-        domain adaptation, as published; those of S leave T unseen.
+        [M, C, H, W] on the images' device, slices whose style is taken, one at random each time.
+        Those of T make it domain adaptation, as published; those of S leave T unseen.
     radius
         In bins, that is cycles a slice, whatever its size: 0 swaps nothing, 1 the mean alone, more
         than half the slice's side everything. As a share of the side, as published, it would swap
@@ -41,6 +42,11 @@ class Fourier(Transform):
 
     def apply(self, images: Tensor, parameters: Parameters, labels: Tensor | None = None) -> Tensor:
         """Slices in the style of others."""
+        if self.others.shape[1:] != images.shape[1:]:
+            raise Problem(
+                f"slices {tuple(images.shape[1:])} cannot take the style of slices"
+                f" {tuple(self.others.shape[1:])}; resample to the same channels and size"
+            )
         style = self.others[parameters["other"]]
         changed = with_amplitudes_of(style, images, self.radius)
         return only_inside(changed, images)

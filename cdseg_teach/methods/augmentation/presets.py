@@ -16,5 +16,7 @@ _ARTEFACTS = ((LowResolution(), 0.5), (Gamma(), 0.5), (BiasField(), 0.5), (Noise
 ORDINARY = Stack(((Inversion(), 0.5), *_ARTEFACTS))
 #: GIN alone: its weight, uniform from 0 to 1, leaves slices near what they were often enough.
 RANDOM_NETWORKS = Stack(((GIN(), 1.0),))
+# What is painted has edges that no scanner makes.
+_PAINTED = Stack(((Synthesis(), 1.0), (LowResolution(), 1.0)))
 #: Half of the slices painted from their labels, and all of them worn by ordinary artefacts.
-SYNTHETIC = Stack(((Synthesis(), 0.5), *_ARTEFACTS))
+SYNTHETIC = Stack(((_PAINTED, 0.5), *_ARTEFACTS))

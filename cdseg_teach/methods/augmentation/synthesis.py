@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from cdseg_teach.methods.augmentation.transform import (
@@ -25,8 +26,9 @@ class Synthesis(Transform):
     """Paint each class with a mean ~ U(25, 225) and a spread ~ U(5, 25) of its own, then normalise.
 
     The classes are the labelled structures, and the background cut into five at four random
-    thresholds ~ N(0, 1) of one of the slice's channels: what has no label still has anatomy. Of the
-    image nothing else is used. Each channel has its own means and spreads.
+    thresholds ~ N(0, 1) of one of the slice's channels, averaged over 3x3 pixels: what has no label
+    still has anatomy, and noise has none. Of the image nothing else is used. Each channel has its
+    own means and spreads.
 
     Parameters
     ----------
@@ -53,7 +55,7 @@ class Synthesis(Transform):
         n, channels = shape[:2]
         colours = (n, channels, _CUTS + 1 + self.structures)
         return {
-            "weight": torch.full((n, 1), self.strength),
+            "weight": torch.full((n, 1), float(self.strength)),
             "channel": torch.randint(channels, (n,), generator=generator),
             "thresholds": torch.randn(n, _CUTS, generator=generator),
             "means": 25 + 200 * torch.rand(colours, generator=generator),
@@ -83,6 +85,6 @@ class Synthesis(Transform):
 def _classes(images: Tensor, parameters: Parameters, labels: Tensor) -> Tensor:
     """Class of each pixel, [N, H, W]: 0 to 4 for the parts of the background, then the labels."""
     slices = torch.arange(len(images), device=images.device)
-    channel = images[slices, parameters["channel"]]
+    channel = F.avg_pool2d(images[slices, parameters["channel"]], 3, stride=1, padding=1)
     above = channel[:, None] > parameters["thresholds"][..., None, None]
     return torch.where(labels > 0, labels + _CUTS, above.sum(dim=1))

@@ -46,7 +46,7 @@ class Transform(ABC):
     ) -> Tensor:
         """Draw, then apply; nothing can be learned through it."""
         parameters = self.draw(images.shape, generator)
-        # Sums over a slice are several times as fast when it lies in one piece.
+        # Sums over a slice are faster where each channel of it lies in one piece.
         return self.apply(images.contiguous(), to_device(parameters, images.device), labels)
 
 
