@@ -36,7 +36,7 @@ class GIN(Transform):
     References
     ----------
     Ouyang et al. 2022, "Causality-inspired single-source domain generalization for medical image
-    segmentation", section III-B.
+    segmentation".
     """
 
     strength: float = 1.0

@@ -41,6 +41,7 @@ class MixStyle:
     def draw(self, shape: Sequence[int], generator: torch.Generator) -> Parameters:
         """`weight` w and `other`, the index of the other slice, both [N, taps]."""
         size = (shape[0], len(self.taps))
+        # torch draws no Beta from a generator of ours; numpy does from a seed.
         seed = int(torch.randint(2**62, (), generator=generator))
         beta = torch.from_numpy(np.random.default_rng(seed).beta(0.1, 0.1, size)).float()
         mixes = torch.rand(size, generator=generator) < 0.5

@@ -65,8 +65,9 @@ def coarse_and_back(size: int, factor: Tensor) -> Tensor:
     overlap = overlap.clamp_min(0)
     average = overlap / overlap.sum(dim=2, keepdim=True).clamp_min(1e-6)
 
-    # Where the centre of a fine pixel lies, counted in coarse ones; the last is the outermost.
-    last = torch.ceil(size / width) - 1
+    # Where the centre of a fine pixel lies, counted in coarse ones. The outermost may be cut by the
+    # border; what is only rounding is none.
+    last = torch.ceil(size / width - 1e-3) - 1
     at = ((coarse + 0.5) / width - 0.5).clamp_min(0).minimum(last)
     interpolate = (1 - (at - fine).abs()).clamp_min(0)
     return interpolate @ average
