@@ -182,15 +182,10 @@ def forward_with_taps(
     Problem
         If a tap is no submodule, or did not compute a feature map in this pass.
     """
-    modules = dict(segmenter.named_modules())
-    for tap in taps:
-        if tap not in modules:
-            known = ", ".join(getattr(segmenter, "taps", [name for name in modules if name]))
-            raise Problem(f"tap {tap!r} is no submodule of the segmenter; it has {known}")
     heard: dict[str, Tensor] = {}
     hooks = [
-        modules[tap].register_forward_hook(lambda _m, _i, out, tap=tap: heard.update({tap: out}))
-        for tap in taps
+        module.register_forward_hook(lambda _m, _i, out, tap=tap: heard.update({tap: out}))
+        for tap, module in zip(taps, submodules(segmenter, taps), strict=True)
     ]
     try:
         logits = segmenter(x)
@@ -201,6 +196,16 @@ def forward_with_taps(
         if getattr(heard.get(tap), "ndim", 0) != 4:
             raise Problem(f"tap {tap!r} gave no feature map [N, c, h, w]; name another submodule")
     return logits, [heard[tap] for tap in taps]
+
+
+def submodules(segmenter: nn.Module, taps: Sequence[str]) -> list[nn.Module]:
+    """The submodules of these names; a Problem that lists those there are when one is missing."""
+    modules = dict(segmenter.named_modules())
+    for tap in taps:
+        if tap not in modules:
+            known = ", ".join(getattr(segmenter, "taps", [name for name in modules if name]))
+            raise Problem(f"tap {tap!r} is no submodule of the segmenter; it has {known}")
+    return [modules[tap] for tap in taps]
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from cdseg_teach.runtime import pick_device
 
 if TYPE_CHECKING:
     from cdseg_teach.cohorts.study import Subject
+    from cdseg_teach.methods.augmentation import Transform
 
 _SLICES_AT_ONCE = 32
 
@@ -102,6 +103,15 @@ class Learner(ABC):
         """One update; returns what it measured."""
 
     @property
+    def augment(self) -> Transform | None:
+        """What batches of S are changed with before they are seen. A live attribute."""
+        return self.source.augment
+
+    @augment.setter
+    def augment(self, transform: Transform | None) -> None:
+        self.source.augment = transform
+
+    @property
     def learning_rate(self) -> float:
         """The learning rate of the next step."""
         return self.peak_learning_rate * self._schedule()
@@ -164,7 +174,7 @@ class Learner(ABC):
     def state_dict(self) -> dict[str, Any]:
         """A copy of all that a run needs to go on as if it had never stopped.
 
-        What its user sets (alpha, players, warm-up, predict_with, ...) is not part of it.
+        What its user sets (alpha, players, warm-up, augment, predict_with, ...) is not part of it.
         """
         return copy.deepcopy(self._state())
 
@@ -178,6 +188,8 @@ class Learner(ABC):
         self.averaged.load_state_dict(state["averaged"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.source.generator.set_state(state["source_batches"])
+        if "augmentation" in state:  # older checkpoints lack it
+            self.source.augment_generator.set_state(state["augmentation"])
         self.steps_done = state["steps_done"]
 
     def _state(self) -> dict[str, Any]:
@@ -186,6 +198,7 @@ class Learner(ABC):
             "averaged": self.averaged.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "source_batches": self.source.generator.get_state(),
+            "augmentation": self.source.augment_generator.get_state(),
             "steps_done": self.steps_done,
         }
 

@@ -16,6 +16,7 @@ from cdseg_teach.problems import Problem, checked_seed
 
 if TYPE_CHECKING:
     from cdseg_teach.cohorts.study import Subject
+    from cdseg_teach.methods.augmentation import Transform
 
 
 def seed_for(purpose: str, seed: int) -> int:
@@ -41,6 +42,12 @@ class SliceBatches:
         Where the slices stay.
     labelled
         False leaves the subjects' labels alone: they are not even looked at.
+
+    Attributes
+    ----------
+    augment
+        What `draw` changes its images with; None leaves them. It has a generator of its own, so
+        that the slices drawn are the same with and without.
     """
 
     def __init__(
@@ -62,13 +69,19 @@ class SliceBatches:
         self.labels = _stacked_labels(subjects).to(device) if labelled else None
         self.batch_size = batch_size
         self.generator = torch.Generator().manual_seed(seed)
+        self.augment: Transform | None = None
+        self.augment_generator = torch.Generator().manual_seed(seed_for("augmentation", seed))
 
     def draw(self) -> tuple[Tensor, Tensor]:
         """Images [N, C, H, W] and their class indices [N, H, W]."""
         if self.labels is None:
             raise Problem("these batches have no labels; build them with labelled=True")
         chosen = self._choose()
-        return self._images(chosen), self.labels[chosen].long()
+        images, labels = self._images(chosen), self.labels[chosen].long()
+        if self.augment is not None:
+            # In place: in another memory layout a network's last digits would differ.
+            images.copy_(self.augment(images, self.augment_generator, labels))
+        return images, labels
 
     def draw_images(self) -> Tensor:
         """Images [N, C, H, W] alone."""

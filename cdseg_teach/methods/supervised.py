@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
 import torch.nn.functional as F
 from torch import Tensor
 
+from cdseg_teach.methods.augmentation.transform import to_device
 from cdseg_teach.methods.learner import Learner
+
+if TYPE_CHECKING:
+    from cdseg_teach.cohorts.study import Subject
+    from cdseg_teach.methods.augmentation import MixStyle, Transform
 
 
 class Supervised(Learner):
     """Minimise L_seg on labelled slices of one domain.
 
-    See `Learner` for the arguments, which are all of them.
+    Parameters
+    ----------
+    subjects
+        Labelled training subjects of S.
+    augment
+        A transform, usually a `Stack`, that changes each batch before it is seen; None changes
+        nothing. A live attribute.
+    mix_style
+        Mixes features inside the segmenter in each step, and never in a prediction; None does not.
+        A live attribute.
+    options
+        All others, as in `Learner`.
 
     Examples
     --------
@@ -20,18 +40,38 @@ class Supervised(Learner):
     ...     print(report["loss_seg"])
     """
 
+    def __init__(
+        self,
+        subjects: Sequence[Subject],
+        *,
+        augment: Transform | None = None,
+        mix_style: MixStyle | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(subjects, **options)
+        self.augment = augment
+        self.mix_style = mix_style
+
     def step(self) -> dict[str, float]:
         """One batch of S, one step down the gradient of L_seg."""
         images, labels = self.source.draw()
 
         self.optimiser.zero_grad()
-        loss_seg = segmentation_loss(self.segmenter(images), labels)
+        with self._mixing(images):
+            logits = self.segmenter(images)
+        loss_seg = segmentation_loss(logits, labels)
         loss_seg.backward()
 
         report = {"loss_seg": loss_seg.item(), "learning_rate": self.learning_rate}
         self._update_segmenter()
         self.steps_done += 1
         return report
+
+    def _mixing(self, images: Tensor) -> AbstractContextManager[None]:
+        if self.mix_style is None:
+            return nullcontext()
+        parameters = self.mix_style.draw(images.shape, self.source.augment_generator)
+        return self.mix_style.inside(self.segmenter, to_device(parameters, images.device))
 
 
 def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from toy import toy_study
 from cdseg_teach.experiments import recipes
 from cdseg_teach.experiments.recipes import METHODS, collapsing, learner_of
 from cdseg_teach.experiments.weights import load_weights, weights_of
-from cdseg_teach.methods import Adversarial, Supervised
+from cdseg_teach.methods import Adversarial, Learner
 from cdseg_teach.problems import Problem
 
 
@@ -103,4 +103,4 @@ def test_the_collapse_scene_takes_every_safety_away(study, start):
 
 @pytest.mark.parametrize("settings", ["SUPERVISED", "ADAPTATION"])
 def test_settings_shared_by_rows_are_every_learners(settings):
-    assert set(getattr(recipes, settings)) <= set(inspect.signature(Supervised).parameters)
+    assert set(getattr(recipes, settings)) <= set(inspect.signature(Learner).parameters)
