@@ -56,9 +56,11 @@ def mixed_statistics(segmenter: nn.Module, source_weight: float) -> Iterator[Non
     """Inside, batch-norm layers use source_weight * running + (1 - source_weight) * batch.
 
     Means and variances are mixed, layer by layer: what a layer is given was normalised with the
-    mixture already. At 1 this is `running_statistics`, at 0 `batch_statistics`.
+    mixture already. At 1 this is `running_statistics`, at 0 `batch_statistics`, except that to a
+    gradient the mixture is a constant.
     """
 
+    @torch.no_grad()
     def mix(layer: _BatchNorm, inputs: tuple[Tensor]) -> None:
         source_mean, source_variance = source[layer]
         x = inputs[0]

@@ -18,9 +18,10 @@ from cdseg_teach.methods.supervised import segmentation_loss
 from cdseg_teach.networks import UNet, seeded_weights
 from cdseg_teach.problems import Problem
 
-# The reference: up to 200 boxes with a half side of up to 10 voxels, anywhere in 64 x 256 x 256. Here
-# the same side, relative to a slice's. Structures of the lecture fill so little of a slice that boxes
-# anywhere would miss them, so each box meets one, and few boxes (chosen) leave something to mend by.
+# The reference: up to 200 boxes with a half side of up to 10 voxels, anywhere in 64 x 256 x 256.
+# Here the same side, relative to a slice's. The lecture's structures fill so little of a slice that
+# boxes anywhere would miss them, so each box meets one; few boxes (chosen) leave something to mend
+# by.
 _LARGEST = 10 / 256
 _BOXES = 5
 
