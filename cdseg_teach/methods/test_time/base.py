@@ -53,6 +53,13 @@ class Adaptation(ABC):
     ------
     Problem
         For a number or a choice that is none.
+
+    Examples
+    --------
+    >>> run = method.begin(subject.image)                        # doctest: +SKIP
+    >>> for report in ct.steps(run, 10):                         # doctest: +SKIP
+    ...     print(report["entropy"])
+    >>> run.predict()                                            # doctest: +SKIP
     """
 
     def __init__(
@@ -64,8 +71,8 @@ class Adaptation(ABC):
         episodic: bool = True,
         predict_from: str = "after",
     ) -> None:
-        if steps < 0:
-            raise Problem(f"{steps} steps cannot be taken; use 0 or more")
+        if not isinstance(steps, int) or steps < 0:
+            raise Problem(f"{steps!r} steps cannot be taken; use a whole number from 0 up")
         if not (math.isfinite(learning_rate) and learning_rate > 0):
             raise Problem(f"learning_rate {learning_rate!r} moves nothing; use a number above 0")
         if predict_from not in PREDICT_FROM:

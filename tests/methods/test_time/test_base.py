@@ -177,6 +177,7 @@ def test_it_copies_the_network_that_predicts_when_a_run_begins(study, image):
     ("options", "words"),
     [
         ({"steps": -1}, "-1 steps"),
+        ({"steps": 2.5}, r"2\.5 steps"),
         ({"learning_rate": 0}, "learning_rate 0"),
         ({"predict_from": "now"}, "'now'.*'after', 'before'"),
     ],
