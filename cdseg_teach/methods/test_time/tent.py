@@ -21,9 +21,9 @@ class Tent(Adaptation):
 
         L = mean over all pixels of H(p),   H(p) = -sum_k p_k log p_k
 
-    Norm layers use the statistics of the volume, never the running ones. With many steps or a high
-    learning rate the surest answer wins, and that is background everywhere: entropy falls, and so
-    does the DSC.
+    Norm layers use the statistics of the volume, never the running ones. Too high a learning rate,
+    or too many steps, and the surest answer of all can win, background everywhere: entropy falls,
+    and so does the DSC.
 
     Parameters
     ----------
