@@ -8,7 +8,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -116,6 +116,14 @@ class Learner(ABC):
         """The learning rate of the next step."""
         return self.peak_learning_rate * self._schedule()
 
+    @property
+    def predictor(self) -> nn.Module:
+        """The network that predicts, as `predict_with` says."""
+        network: nn.Module = _one_of(
+            self.predict_with, averaged=self.averaged, segmenter=self.segmenter
+        )
+        return network
+
     def predict(self, volume: np.ndarray) -> np.ndarray:
         """Class indices, uint8 [Z, Y, X], of an image [C, Z, Y, X]."""
         return self.predict_probabilities(volume).argmax(axis=0).astype(np.uint8)
@@ -128,9 +136,7 @@ class Learner(ABC):
         Problem
             If the image has another rank or number of channels, or values that are not finite.
         """
-        parts = [logits.float().softmax(dim=1) for logits, _ in self._outputs(volume, ())]
-        probabilities: np.ndarray = torch.cat(parts).movedim(1, 0).cpu().numpy()
-        return probabilities
+        return probabilities_of(torch.cat([logits for logits, _ in self._outputs(volume, ())]))
 
     def features(self, volume: np.ndarray, taps: Sequence[str] | None = None) -> np.ndarray:
         """What the network that predicts computes at its taps, averaged over each slice.
@@ -147,18 +153,21 @@ class Learner(ABC):
         pooled: np.ndarray = torch.cat(parts).float().cpu().numpy()
         return pooled
 
+    def slices(self, volume: np.ndarray) -> Tensor:
+        """The slices [Z, C, Y, X] of a checked image [C, Z, Y, X], on the learner's device."""
+        check_volume(volume, self.in_channels)
+        return torch.from_numpy(np.moveaxis(volume, 1, 0).astype(np.float32)).to(
+            self.device, memory_format=torch.channels_last
+        )
+
     @torch.no_grad()
     def _outputs(
         self, volume: np.ndarray, taps: Sequence[str]
     ) -> Iterator[tuple[Tensor, list[Tensor]]]:
         """Logits and tap features of a volume's slices, some slices at once."""
-        check_volume(volume, self.in_channels)
-        network = _one_of(self.predict_with, averaged=self.averaged, segmenter=self.segmenter)
+        slices, network = self.slices(volume), self.predictor
         statistics = _one_of(
             self.predict_statistics, running=running_statistics, volume=batch_statistics
-        )
-        slices = torch.from_numpy(np.moveaxis(volume, 1, 0).astype(np.float32)).to(
-            self.device, memory_format=torch.channels_last
         )
         # The statistics of a volume need all of its slices in one batch.
         at_once = len(slices) if self.predict_statistics == "volume" else _SLICES_AT_ONCE
@@ -257,7 +266,14 @@ class Learner(ABC):
                 average.copy_(value)
 
 
-def steps(learner: Learner, n: int, *, progress: bool = True) -> Iterator[dict[str, float]]:
+class Steppable(Protocol):
+    """What takes steps: a learner, a run of test-time adaptation."""
+
+    def step(self) -> dict[str, float]:
+        """One update; returns what it measured."""
+
+
+def steps(learner: Steppable, n: int, *, progress: bool = True) -> Iterator[dict[str, float]]:
     """Take `n` steps, one report after another, with a progress bar.
 
     Stopping early (a `break`, the notebook's stop button) leaves the learner as it is after its
@@ -282,7 +298,7 @@ def estimate(learner: Learner, n: int, trial: int = 3) -> float:
     return seconds
 
 
-def _whole_step(learner: Learner) -> dict[str, float]:
+def _whole_step(learner: Steppable) -> dict[str, float]:
     """One step that an interrupt does not cut in two: it is heard when the step is done."""
     if threading.current_thread() is not threading.main_thread():
         return learner.step()
@@ -295,6 +311,12 @@ def _whole_step(learner: Learner) -> dict[str, float]:
     if interrupts:
         raise KeyboardInterrupt
     return report
+
+
+def probabilities_of(logits: Tensor) -> np.ndarray:
+    """Softmax probabilities of a volume, float32 [K, Z, Y, X], from its slices' logits."""
+    probabilities: np.ndarray = logits.float().softmax(dim=1).movedim(1, 0).cpu().numpy()
+    return probabilities
 
 
 def check_volume(volume: np.ndarray, channels: int) -> None:

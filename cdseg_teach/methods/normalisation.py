@@ -8,10 +8,12 @@ and `eval()` alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
-from torch import nn
-from torch.nn.modules.batchnorm import _NormBase
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -47,6 +49,38 @@ def running_statistics(segmenter: nn.Module) -> Iterator[None]:
     finally:
         for layer, training in zip(layers, before, strict=True):
             layer.training = training
+
+
+@contextmanager
+def mixed_statistics(segmenter: nn.Module, source_weight: float) -> Iterator[None]:
+    """Inside, batch-norm layers use source_weight * running + (1 - source_weight) * batch.
+
+    Means and variances are mixed, layer by layer: what a layer is given was normalised with the
+    mixture already. At 1 this is `running_statistics`, at 0 `batch_statistics`, except that to a
+    gradient the mixture is a constant.
+    """
+
+    @torch.no_grad()
+    def mix(layer: _BatchNorm, inputs: tuple[Tensor]) -> None:
+        source_mean, source_variance = source[layer]
+        x = inputs[0]
+        # Of all values of a channel, divided by their number, as in training.
+        variance, mean = torch.var_mean(x, dim=[0, *range(2, x.ndim)], correction=0)
+        layer.running_mean = torch.lerp(mean, source_mean, source_weight)
+        layer.running_var = torch.lerp(variance, source_variance, source_weight)
+
+    layers = [m for m in _layers_with_buffers(segmenter) if isinstance(m, _BatchNorm)]
+    source: dict[nn.Module, Any] = {
+        layer: (layer.running_mean, layer.running_var) for layer in layers
+    }
+    with running_statistics(segmenter), ExitStack() as hooks:
+        for layer in layers:
+            hooks.callback(layer.register_forward_pre_hook(mix).remove)
+        try:
+            yield
+        finally:
+            for layer in layers:
+                layer.running_mean, layer.running_var = source[layer]
 
 
 def _layers_with_buffers(segmenter: nn.Module) -> list[_NormBase]:

@@ -88,10 +88,15 @@ def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
     ----------
     Milletari et al. 2016, "V-Net" (soft Dice).
     """
-    probabilities = logits.softmax(dim=1)[:, 1:]
-    truth = F.one_hot(labels, logits.shape[1]).movedim(-1, 1)[:, 1:].to(probabilities.dtype)
+    probabilities = logits.softmax(dim=1)
+    truth = F.one_hot(labels, logits.shape[1]).movedim(-1, 1).to(probabilities.dtype)
+    return F.cross_entropy(logits, labels) + 1 - soft_dice(probabilities, truth)
+
+
+def soft_dice(probabilities: Tensor, truth: Tensor) -> Tensor:
+    """The Dice of probabilities [N, K, H, W] with others: over the batch, mean over foreground."""
+    probabilities, truth = probabilities[:, 1:], truth[:, 1:]
     overlap = (probabilities * truth).sum(dim=(0, 2, 3))
     sizes = (probabilities + truth).sum(dim=(0, 2, 3))
     # Plus 1: a batch without the structure asks for none, and does not divide by zero.
-    soft_dice = ((2 * overlap + 1) / (sizes + 1)).mean()
-    return F.cross_entropy(logits, labels) + 1 - soft_dice
+    return ((2 * overlap + 1) / (sizes + 1)).mean()
