@@ -104,7 +104,7 @@ def test_a_run_that_breaks_is_one_line_and_exit_1(tmp_path, capsys, monkeypatch)
     def no_room(*_, **__):
         raise MemoryError("no room")
 
-    monkeypatch.setattr("cdseg_teach.experiments.jobs.learner_of", no_room)
+    monkeypatch.setattr("cdseg_teach.experiments.jobs.predictor_of", no_room)
     assert cli.main(["table", "--methods", "oracle", "--seeds", "0", "--steps", "1"]) == 1
     last = capsys.readouterr().err.splitlines()[-1]
     assert last == "cdseg-teach: the run failed: MemoryError: no room"

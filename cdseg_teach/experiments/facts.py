@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -10,36 +11,82 @@ import pandas as pd
 from cdseg_teach.cohorts.study import Study, Subject
 from cdseg_teach.evaluation import a_distance, calibration_error
 from cdseg_teach.methods import Learner
+from cdseg_teach.methods.test_time.base import Adaptation
 
 NEAR_MM = 10.0  # calibration "near the foreground": within this distance of it
 LAST_STEPS = 50  # of which the discriminator's accuracy is the mean
 
 
+class Probable(Protocol):
+    """What gives probabilities: a learner, or a method that adapts one at test time."""
+
+    def predict_probabilities(self, volume: np.ndarray) -> np.ndarray:
+        """Softmax probabilities [K, Z, Y, X] of an image [C, Z, Y, X]."""
+
+
+class Remembering:
+    """Predicts each volume once, for all who ask: a test-time method adapts for seconds."""
+
+    def __init__(self, predictor: Probable) -> None:
+        self._predictor = predictor
+        self._known: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def predict_probabilities(self, volume: np.ndarray) -> np.ndarray:
+        """Softmax probabilities [K, Z, Y, X] of an image [C, Z, Y, X]."""
+        for seen, probabilities in self._known:
+            if seen is volume:
+                return probabilities
+        self._known.append((volume, self._predictor.predict_probabilities(volume)))
+        return self._known[-1][1]
+
+    def predict(self, volume: np.ndarray) -> np.ndarray:
+        """Class indices, uint8 [Z, Y, X]."""
+        return self.predict_probabilities(volume).argmax(axis=0).astype(np.uint8)
+
+
 def facts_of(
-    learner: Learner,
+    learner: Learner | Adaptation,
     study: Study,
-    source: Learner | None = None,
+    begun: Learner | None = None,
     reports: Sequence[dict[str, float]] = (),
+    predictor: Probable | None = None,
 ) -> dict[str, float | str]:
-    """Facts of a trained learner, by their column's name.
+    """Facts of a trained learner, or of a method that adapts one, by their column's name.
 
     Parameters
     ----------
     learner, study
         The study with the channels that the learner knows.
-    source
-        The source learner it began with, None when it began from scratch.
+    begun
+        The learner it began with, None when it began from scratch.
     reports
         Of its steps.
+    predictor
+        What has predicted the test subjects already.
     """
+    calibrated = calibration(predictor or learner, study.target.test)
+    if isinstance(learner, Adaptation):
+        # Each subject has a network of its own: there is no one domain gap.
+        return {
+            "predicts_with": learner.learner.predict_with,
+            "a_distance": float("nan"),
+            "discriminator_accuracy": float("nan"),
+            **calibrated,
+            "parameters": _size(learner.learner),
+            "parameters_changed": learner.begin(study.target.test[0].image).moving,
+        }
     return {
         "predicts_with": learner.predict_with,
         "a_distance": domain_gap(learner, study),
         "discriminator_accuracy": _discriminator_accuracy(reports),
-        **calibration(learner, study.target.test),
-        "parameters": sum(value.numel() for value in learner.averaged.parameters()),
-        "parameters_changed": _changed(learner, source),
+        **calibrated,
+        "parameters": _size(learner),
+        "parameters_changed": _changed(learner, begun),
     }
+
+
+def _size(learner: Learner) -> int:
+    return sum(value.numel() for value in learner.averaged.parameters())
 
 
 def domain_gap(learner: Learner, study: Study) -> float:
@@ -53,7 +100,7 @@ def domain_gap(learner: Learner, study: Study) -> float:
     return a_distance(source, target)
 
 
-def calibration(learner: Learner, subjects: Sequence[Subject]) -> dict[str, float]:
+def calibration(learner: Probable, subjects: Sequence[Subject]) -> dict[str, float]:
     """Calibration error on T, the mean over subjects: everywhere, and near the foreground."""
     errors = []
     for subject in subjects:
@@ -71,10 +118,10 @@ def _discriminator_accuracy(reports: Sequence[dict[str, float]]) -> float:
     return float(np.mean(last)) if last else float("nan")
 
 
-def _changed(learner: Learner, source: Learner | None) -> int:
-    """How many weights differ from the source learner's; all, when it began from scratch."""
+def _changed(learner: Learner, begun: Learner | None) -> int:
+    """How many weights differ from those it began with; all, when it began from scratch."""
     own = [value.detach() for value in learner.averaged.parameters()]
-    if source is None:
-        return sum(value.numel() for value in own)
-    pairs = zip(own, source.averaged.parameters(), strict=True)
+    if begun is None:
+        return _size(learner)
+    pairs = zip(own, begun.averaged.parameters(), strict=True)
     return sum(int((a != b.detach()).sum()) for a, b in pairs)

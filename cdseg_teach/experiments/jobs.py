@@ -1,8 +1,9 @@
 """Independent training jobs for any `concurrent.futures.Executor`.
 
-First one job a seed trains the source learner; each further job trains one method at one alpha,
-from that learner's weights where it needs them. Every job computes on one thread, so that its
-numbers depend neither on the executor nor on what else is running.
+First come the learners that rows begin with, one of each kind a seed (the source learner, for
+most); each further job trains one method at one alpha, from such a learner's weights where it needs
+them. Every job computes on one thread, so that its numbers depend neither on the executor nor on
+what else is running.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from tqdm.auto import tqdm
 from cdseg_teach.cohorts.study import Study
 from cdseg_teach.evaluation import evaluate
 from cdseg_teach.experiments.executors import Here, one_thread
-from cdseg_teach.experiments.facts import facts_of
-from cdseg_teach.experiments.recipes import METHODS, learner_of
+from cdseg_teach.experiments.facts import Remembering, facts_of
+from cdseg_teach.experiments.recipes import METHODS, STARTS, learner_of, predictor_of
 from cdseg_teach.experiments.weights import load_weights, weights_of
 from cdseg_teach.methods import Learner, steps
+from cdseg_teach.methods.test_time.base import Adaptation
 from cdseg_teach.problems import Problem, RunFailed
 from cdseg_teach.runtime import available_cores
 
@@ -52,9 +54,9 @@ class Job:
         return self.steps or METHODS[self.method].steps
 
     @property
-    def from_source(self) -> bool:
-        """Whether it begins with the source learner; the row `source` is that learner."""
-        return self.method == "source" or METHODS[self.method].from_source
+    def start(self) -> str | None:
+        """The row whose learner it begins with, which may be the row itself."""
+        return METHODS[self.method].start or (self.method if self.method in STARTS else None)
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Start:
-    """A trained source learner: its weights, and the seconds they took."""
+    """A trained learner that rows begin with: its weights, and the seconds they took."""
 
     weights: bytes
     seconds: float
@@ -94,10 +96,10 @@ def run_jobs(
         When a job broke off; the others are given up.
     """
     executor = executor or Here()
-    waiting: dict[int, list[Job]] = {}
+    waiting: dict[tuple[int, str], list[Job]] = {}
     for job in jobs:
-        if job.from_source:
-            waiting.setdefault(job.seed, []).append(job)
+        if job.start:
+            waiting.setdefault((job.seed, job.start), []).append(job)
 
     with tqdm(total=len(jobs) + len(waiting), disable=not progress, unit="run") as bar:
         started: list[Future[Any]] = []
@@ -109,8 +111,8 @@ def run_jobs(
             return future
 
         try:
-            starts = {submit(train_source, same[0]): same for same in waiting.values()}
-            outcomes = {job: submit(run_job, job) for job in jobs if not job.from_source}
+            starts = {submit(train_start, same[0]): same for same in waiting.values()}
+            outcomes = {job: submit(run_job, job) for job in jobs if not job.start}
             for start in as_completed(starts):
                 for job in starts[start]:
                     outcomes[job] = submit(run_job, job, start.result())
@@ -133,9 +135,9 @@ def run_jobs(
 
 def estimate(jobs: Sequence[Job]) -> str:
     """How long the jobs take on this machine's cores, very roughly."""
-    sources = {job.seed: job.steps or METHODS["source"].steps for job in jobs if job.from_source}
-    own = [job.step_count for job in jobs if job.method != "source"]
-    total = sum(own) + sum(sources.values())
+    starts = {(j.seed, j.start): j.steps or METHODS[j.start].steps for j in jobs if j.start}
+    own = [job.step_count for job in jobs if job.method != job.start]
+    total = sum(own) + sum(starts.values())
     processes = min(len(jobs), available_cores())
     minutes = total * SECONDS_A_STEP / processes / 60
     long = f"{minutes:.0f} min" if minutes >= 2 else f"{60 * minutes:.0f} s"
@@ -147,38 +149,44 @@ def _counted(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
-def train_source(job: Job) -> Start:
-    """Train the source learner that jobs of this seed begin with."""
+def train_start(job: Job) -> Start:
+    """Train the learner that a job begins with."""
     with one_thread():
-        study = job.studies(seed=job.seed)
-        learner = learner_of("source", study, seed=job.seed, steps=job.steps, device=job.device)
-        training = train(learner, job.steps or METHODS["source"].steps)
+        learner = _start_of(job, job.studies(seed=job.seed))
+        training = train(learner, job.steps or METHODS[job.start or ""].steps)
         return Start(weights_of(learner), training.seconds)
 
 
 def run_job(job: Job, start: Start | None = None) -> Outcome:
     """Train one method and evaluate it on the test subjects of both domains."""
     with one_thread():
-        study, source = job.studies(seed=job.seed), None
+        study, begun = job.studies(seed=job.seed), None
         if start is not None:
-            source = learner_of("source", study, seed=job.seed, device=job.device)
-            load_weights(source, start.weights)
-        if job.method == "source" and source is not None and start is not None:
-            return _outcome(job, study, source, source, Training(start.seconds))
-        learner = learner_of(
+            begun = _start_of(job, study)
+            load_weights(begun, start.weights)
+        if job.method == job.start and begun is not None and start is not None:
+            return _outcome(job, study, begun, begun, Training(start.seconds))
+        learner = predictor_of(
             job.method,
             study,
-            source,
+            begun,
             seed=job.seed,
             alpha=job.alpha,
             steps=job.steps,
             device=job.device,
         )
-        training = train(learner, job.step_count)
+        # A test-time method adapts when it predicts.
+        training = train(learner, job.step_count) if isinstance(learner, Learner) else Training(0.0)
         before = start.seconds if start else 0.0
         return _outcome(
-            job, study, learner, source, replace(training, seconds=before + training.seconds)
+            job, study, learner, begun, replace(training, seconds=before + training.seconds)
         )
+
+
+def _start_of(job: Job, study: Study) -> Learner:
+    """The learner that a job begins with, untrained."""
+    assert job.start is not None
+    return learner_of(job.start, study, seed=job.seed, steps=job.steps, device=job.device)
 
 
 def train(learner: Learner, n: int) -> Training:
@@ -191,8 +199,8 @@ def train(learner: Learner, n: int) -> Training:
 def _outcome(
     job: Job,
     study: Study,
-    learner: Learner,
-    source: Learner | None,
+    learner: Learner | Adaptation,
+    begun: Learner | None,
     training: Training,
 ) -> Outcome:
     row = METHODS[job.method]
@@ -204,14 +212,16 @@ def _outcome(
         "seed": job.seed,
         "alpha": job.alpha if row.has_alpha else float("nan"),
     }
-    seconds = round(training.seconds, 3)
+    predictor, began = Remembering(learner), time.perf_counter()
     tables = [
-        evaluate(learner, cohort.test, cohort.structures).assign(domain=domain)
+        evaluate(predictor, cohort.test, cohort.structures).assign(domain=domain)
         for domain, cohort in (("source", seen.source), ("target", seen.target))
     ]
+    adapting = 0.0 if isinstance(learner, Learner) else time.perf_counter() - began
+    seconds = round(training.seconds + adapting, 3)
     rows = pd.concat(tables, ignore_index=True).assign(**run, seconds=seconds)
     how = {"sees": row.sees, "channels": " ".join(seen.source.channels), "steps": job.step_count}
-    facts = facts_of(learner, seen, source, training.reports)
+    facts = facts_of(learner, seen, begun, training.reports, predictor)
     return Outcome(rows, run | how | {"seconds": seconds} | facts)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from cdseg_teach.cohorts import Study
 from cdseg_teach.experiments import recipes
 from cdseg_teach.experiments.executors import local_processes, one_thread
-from cdseg_teach.experiments.jobs import Job, run_job, train, train_source
+from cdseg_teach.experiments.jobs import Job, run_job, train, train_start
 from cdseg_teach.experiments.pack import ENTRIES, FOLDER, MANIFEST, SEED, LecturePack, Plan
 from cdseg_teach.experiments.recording import Recorder, record, watch
 from cdseg_teach.experiments.summaries import per_seed
@@ -123,7 +123,7 @@ def _write_manifest(pack: LecturePack, entries: dict[str, Any]) -> None:
 
 def _source(pack: LecturePack, part: Path) -> None:
     job = Job(pack.plan.studies, "source", SEED, recipes.ALPHA, pack.plan.steps)
-    (part / "source.pt").write_bytes(train_source(job).weights)
+    (part / "source.pt").write_bytes(train_start(job).weights)
 
 
 def _source_without_shifted_channel(pack: LecturePack, part: Path) -> None:
@@ -160,7 +160,7 @@ def _collapse(pack: LecturePack, part: Path) -> None:
 def _table(pack: LecturePack, part: Path) -> None:
     plan = pack.plan
     with local_processes() as executor:
-        results = table(plan.studies, seeds=plan.seeds, steps=plan.steps, executor=executor)
+        results = table(plan.studies, plan.methods, plan.seeds, steps=plan.steps, executor=executor)
     results.write(part / "results.csv", part / "methods.csv")
 
 
@@ -213,7 +213,7 @@ def _error_of_first_steps(pack: LecturePack) -> float:
 def _row_again(pack: LecturePack) -> float:
     """How far mean DSC of Train on S on S, trained again, is from the table's, in points."""
     job = Job(pack.plan.studies, "source", pack.plan.seeds[0], recipes.ALPHA, pack.plan.steps)
-    outcome = run_job(job, train_source(job))
+    outcome = run_job(job, train_start(job))
     rows = pack.table()
     was = per_seed(rows, "source", domain="source")[job.seed]
     now = per_seed(outcome.rows, "source", domain="source")[job.seed]

@@ -8,11 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from cdseg_teach.cohorts.study import Study
-from cdseg_teach.methods import Adversarial, Learner, Supervised
+from cdseg_teach.methods import Adversarial, Learner, OutputAdversarial, Supervised
+from cdseg_teach.methods.augmentation import ORDINARY, RANDOM_NETWORKS, SYNTHETIC, Fourier, Stack
+from cdseg_teach.methods.sampling import SliceBatches
+from cdseg_teach.methods.test_time import BatchStatistics, ClassPrior, DenoisingPrior, Tent
+from cdseg_teach.methods.test_time.base import Adaptation
 from cdseg_teach.problems import Problem
+
+#: What a method may see.
+SOURCE = "source data"
+TARGET_IMAGES = "target images"
+AT_HAND = "source data, the image at hand"
 
 SOURCE_STEPS = 500
 ADAPTATION_STEPS = 500
@@ -46,24 +56,25 @@ class Method:
     Parameters
     ----------
     build
-        Makes the learner from the study as the method sees it, the source learner (None for a
-        method that begins from scratch), and seed, alpha, schedule_steps, device.
+        Makes the learner, or what adapts one at test time, from the study as the method sees it,
+        the learner that it begins with (None from scratch), and seed, alpha, schedule_steps and
+        device.
     sees
-        What it may look at while it learns.
+        What it may look at while it learns or adapts.
     steps
-        How many it takes, unless told.
-    from_source
-        Whether it goes on from the source learner.
+        How many it takes, unless told; a test-time method takes them on each subject.
+    start
+        The row whose learner it begins with; None begins from scratch.
     has_alpha
         Whether alpha means something to it.
     drops_shifted
         Whether the channels that differ between the domains are taken from it.
     """
 
-    build: Callable[..., Learner]
+    build: Callable[..., Learner | Adaptation]
     sees: str
     steps: int
-    from_source: bool = False
+    start: str | None = None
     has_alpha: bool = False
     drops_shifted: bool = False
 
@@ -75,7 +86,7 @@ class Method:
         Problem
             If the study has no shifted channel to drop, or nobody in T to adapt to.
         """
-        if "target" in self.sees and not study.target.splits["train"].names:
+        if TARGET_IMAGES in self.sees and not study.target.splits["train"].names:
             raise Problem(
                 f"study {study.name} has no target subject to learn from; add some to the target"
             )
@@ -88,38 +99,102 @@ class Method:
         return study.without_channels(study.shifted_channels)
 
 
-def _on_source(study: Study, start: Learner | None, alpha: float, **options: Any) -> Learner:
-    return Supervised(study.source.train, **SUPERVISED, **options)
+def _on_source(
+    study: Study, start: Learner | None, alpha: float, augment: Any = None, **options: Any
+) -> Learner:
+    return Supervised(study.source.train, augment=augment, **SUPERVISED, **options)
 
 
 def _on_target(study: Study, start: Learner | None, alpha: float, **options: Any) -> Learner:
     return Supervised(study.target.labelled_train, **SUPERVISED, **options)
 
 
-def _on_source_longer(study: Study, start: Learner | None, alpha: float, **options: Any) -> Learner:
-    return Supervised(study.source.train, start_from=start, **ADAPTATION, **options)
+def _with_amplitudes_of_t(
+    study: Study, start: Learner | None, alpha: float, **options: Any
+) -> Learner:
+    learner = Supervised(study.source.train, **SUPERVISED, **options)
+    bank = SliceBatches(study.target.train, 1, learner.seed, learner.device, labelled=False)
+    learner.augment = Stack(((Fourier(bank.images), 0.5),))
+    return learner
 
 
-def _adversarial(study: Study, start: Learner | None, alpha: float, **options: Any) -> Learner:
+def _longer(
+    study: Study, start: Learner | None, alpha: float, augment: Any = None, **options: Any
+) -> Learner:
+    settings = ADAPTATION | options
+    return Supervised(study.source.train, start_from=start, augment=augment, **settings)
+
+
+def _adversarial(
+    study: Study,
+    start: Learner | None,
+    alpha: float,
+    kind: type[Adversarial] = Adversarial,
+    augment: Any = None,
+    **options: Any,
+) -> Learner:
     settings = ADAPTATION | ADVERSARIAL
-    return Adversarial(study, start_from=start, alpha=alpha, **settings, **options)
+    learner = kind(study, start_from=start, alpha=alpha, **settings, **options)
+    learner.augment = augment
+    return learner
+
+
+def _at_test_time(
+    kind: Callable[..., Adaptation],
+    study: Study,
+    start: Learner,
+    alpha: float,
+    *,
+    schedule_steps: int,
+    seed: int,
+    device: str,
+) -> Adaptation:
+    options: dict[str, Any] = {} if kind is BatchStatistics else {"steps": schedule_steps}
+    if kind is DenoisingPrior:
+        options["seed"] = seed
+    return kind(start, **options)
+
+
+def _trained(sees: str, **options: Any) -> Method:
+    return Method(partial(_on_source, **options), sees, SOURCE_STEPS)
+
+
+def _adapted(start: str, **options: Any) -> Method:
+    sees = f"{SOURCE}, {TARGET_IMAGES}"
+    build = partial(_adversarial, **options)
+    return Method(build, sees, ADAPTATION_STEPS, start=start, has_alpha=True)
+
+
+def _test_time(kind: Callable[..., Adaptation], steps: int, start: str = "source") -> Method:
+    return Method(partial(_at_test_time, kind), AT_HAND, steps, start=start)
 
 
 METHODS = {
-    "source": Method(_on_source, "source data", SOURCE_STEPS),
-    "source_without_shifted_channel": Method(
-        _on_source, "source data", SOURCE_STEPS, drops_shifted=True
+    "source": _trained(SOURCE),
+    "source_without_shifted_channel": Method(_on_source, SOURCE, SOURCE_STEPS, drops_shifted=True),
+    "source_longer": Method(_longer, SOURCE, ADAPTATION_STEPS, start="source"),
+    "adversarial": _adapted("source"),
+    "output_adversarial": _adapted("source", kind=OutputAdversarial),
+    "feature_and_output": _adapted("source", kind=OutputAdversarial, with_features=True),
+    "augmentation": _trained(SOURCE, augment=ORDINARY),
+    "gin": _trained(SOURCE, augment=RANDOM_NETWORKS),
+    "synthesis": _trained(SOURCE, augment=SYNTHETIC),
+    "fourier": Method(_with_amplitudes_of_t, f"{SOURCE}, {TARGET_IMAGES}", SOURCE_STEPS),
+    "batch_statistics": _test_time(BatchStatistics, 0),
+    "tent": _test_time(Tent, 10),
+    "class_prior": _test_time(ClassPrior, 10),
+    "denoising_prior": _test_time(DenoisingPrior, 40),
+    "synthesis_longer": Method(
+        partial(_longer, augment=SYNTHETIC), SOURCE, ADAPTATION_STEPS, start="synthesis"
     ),
-    "source_longer": Method(_on_source_longer, "source data", ADAPTATION_STEPS, from_source=True),
-    "adversarial": Method(
-        _adversarial,
-        "source data, target images",
-        ADAPTATION_STEPS,
-        from_source=True,
-        has_alpha=True,
+    "synthesis_adversarial": _adapted(
+        "synthesis", kind=OutputAdversarial, with_features=True, augment=SYNTHETIC
     ),
+    "gin_batch_statistics": _test_time(BatchStatistics, 0, start="gin"),
     "oracle": Method(_on_target, "target images, target labels", SOURCE_STEPS),
 }
+#: Rows whose learner others begin with.
+STARTS = frozenset(row.start for row in METHODS.values() if row.start)
 
 
 def row_of(method: str) -> Method:
@@ -129,7 +204,7 @@ def row_of(method: str) -> Method:
     return METHODS[method]
 
 
-def learner_of(
+def predictor_of(
     method: str,
     study: Study,
     start: Learner | None = None,
@@ -138,8 +213,8 @@ def learner_of(
     alpha: float = ALPHA,
     steps: int | None = None,
     device: str = "auto",
-) -> Learner:
-    """The untrained learner of a row, with the learning rate's schedule over its steps.
+) -> Learner | Adaptation:
+    """The untrained learner of a row, or what adapts its start at test time.
 
     Parameters
     ----------
@@ -148,11 +223,11 @@ def learner_of(
     study
         With all of its channels; those that the method lacks are dropped here.
     start
-        The source learner, for a method that goes on from it.
+        The learner of the row's `start`, for a method that goes on from one.
     seed, alpha, device
         As in `Adversarial`.
     steps
-        None takes the method's own.
+        None takes the method's own; the learning rate's schedule lasts as long.
     """
     row = row_of(method)
     return row.build(
@@ -163,6 +238,20 @@ def learner_of(
         schedule_steps=steps or row.steps,
         device=device,
     )
+
+
+def learner_of(method: str, study: Study, start: Learner | None = None, **options: Any) -> Learner:
+    """`predictor_of` for a row that is trained.
+
+    Raises
+    ------
+    Problem
+        For a method that is unknown, or that only adapts at test time.
+    """
+    learner = predictor_of(method, study, start, **options)
+    if not isinstance(learner, Learner):
+        raise Problem(f"{method} adapts at test time and trains no learner; ask for another method")
+    return learner
 
 
 def collapsing(study: Study, start: Learner, *, seed: int = 0, device: str = "auto") -> Adversarial:

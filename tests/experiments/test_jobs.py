@@ -4,12 +4,14 @@ import math
 import sys
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from toy import toy_study
 
 from cdseg_teach.experiments import jobs
 from cdseg_teach.experiments.executors import executor_from, local_processes
+from cdseg_teach.experiments.facts import Remembering
 from cdseg_teach.experiments.jobs import Job, run_jobs
 from cdseg_teach.problems import Problem, RunFailed
 
@@ -61,6 +63,46 @@ def test_facts_of_each_run():
         assert 0 <= facts["a_distance"] <= 2
         assert 0 <= facts["ece"] <= 1
         assert 0 <= facts["ece_near"] <= 1
+
+
+def test_a_test_time_row_adapts_what_its_start_learned():
+    rows = run_jobs(
+        [job(name) for name in ("source", "tent", "batch_statistics", "gin_batch_statistics")],
+        progress=False,
+    )
+    source, tent, statistics, gin = (outcome.facts for outcome in rows)
+    assert tent["seconds"] > source["seconds"]
+    assert 0 < tent["parameters_changed"] < tent["parameters"]
+    assert statistics["parameters_changed"] == 0
+    assert math.isnan(tent["a_distance"])
+    assert tent["sees"] == gin["sees"] == "source data, the image at hand"
+    assert len(rows[1].rows) == len(rows[0].rows)
+
+
+def test_a_volume_is_predicted_once_for_all_who_ask():
+    class Counting:
+        calls = 0
+
+        def predict_probabilities(self, volume):
+            self.calls += 1
+            return np.stack([volume[0], 1 - volume[0]])
+
+    counting = Counting()
+    remembering = Remembering(counting)
+    one, other = np.zeros((1, 2, 2, 2)), np.ones((1, 2, 2, 2))
+    for _ in range(2):
+        assert (remembering.predict(one) == 1).all()
+        assert (remembering.predict(other) == 0).all()
+    assert counting.calls == 2
+
+
+def test_rows_that_share_a_start_train_it_once(monkeypatch):
+    trained = []
+    original = jobs.train_start
+    monkeypatch.setattr(jobs, "train_start", lambda j: trained.append(j.start) or original(j))
+    names = ("gin", "gin_batch_statistics", "synthesis_longer", "tent", "source")
+    run_jobs([job(name) for name in names], progress=False)
+    assert sorted(trained) == ["gin", "source", "synthesis"]
 
 
 def test_threads_are_as_before_after_a_job():

@@ -9,7 +9,7 @@ import torch
 from toy import toy_study
 
 from cdseg_teach.experiments import recipes
-from cdseg_teach.experiments.recipes import METHODS, collapsing, learner_of
+from cdseg_teach.experiments.recipes import METHODS, collapsing, learner_of, predictor_of
 from cdseg_teach.experiments.weights import load_weights, weights_of
 from cdseg_teach.methods import Adversarial, Learner
 from cdseg_teach.problems import Problem
@@ -23,13 +23,10 @@ def start(study):
 
 
 def test_the_table_has_the_lectures_rows_in_order():
-    assert list(METHODS) == [
-        "source",
-        "source_without_shifted_channel",
-        "source_longer",
-        "adversarial",
-        "oracle",
-    ]
+    rows = list(METHODS)
+    assert rows[:4] == ["source", "source_without_shifted_channel", "source_longer", "adversarial"]
+    assert rows[-1] == "oracle"
+    assert all(METHODS[row.start].start is None for row in METHODS.values() if row.start)
 
 
 def test_with_separate_passes_source_longer_is_alpha_0_bit_for_bit(study, start, monkeypatch):
@@ -49,7 +46,11 @@ def test_only_the_oracle_reads_target_labels(start):
     blind = [name for name in METHODS if name != "oracle"]
     study.target.splits["train"].__dict__["subjects"] = study.target.train
     for method in blind:
-        learner_of(method, study, start, steps=1).step()
+        learner = predictor_of(method, study, start, steps=1)
+        if isinstance(learner, Learner):
+            learner.step()
+        else:
+            learner.begin(study.target.test[0].image).step()
     with pytest.raises(Problem, match="has no label"):
         learner_of("oracle", study, steps=1)
 
@@ -73,6 +74,37 @@ def test_nobody_to_adapt_to_is_told_before_any_training(study):
     with pytest.raises(Problem, match="no target subject"):
         METHODS["adversarial"].view(study)
     assert METHODS["source"].view(study) is study
+
+
+def test_what_each_row_may_see_is_what_it_is_given(study, start):
+    """Without target subjects to learn from, only the rows that say they see them complain."""
+    nobody = dataclasses.replace(study.target.splits["train"], names=(), read=tuple)
+    alone = copy.copy(study.target)
+    alone.splits = study.target.splits | {"train": nobody}
+    blind = dataclasses.replace(study, target=alone)
+    for method, row in METHODS.items():
+        if "target" in row.sees:
+            with pytest.raises(Problem, match="no target subject"):
+                predictor_of(method, blind, start, steps=1)
+        else:
+            predictor_of(method, blind, start, steps=1)
+
+
+def test_a_test_time_row_trains_no_learner(study, start):
+    with pytest.raises(Problem, match="tent adapts at test time"):
+        learner_of("tent", study, start)
+
+
+def test_synthesis_longer_is_synthesis_adversarial_without_its_game(study, monkeypatch):
+    monkeypatch.setitem(recipes.ADVERSARIAL, "joint_batch", False)
+    painted = learner_of("synthesis", study, steps=2)
+    control = learner_of("synthesis_longer", study, painted, steps=3)
+    game = learner_of("synthesis_adversarial", study, painted, alpha=0.0, steps=3)
+    for _ in range(3):
+        control.step()
+        game.step()
+    ours, theirs = control.state_dict()["averaged"], game.state_dict()["averaged"]
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
 def test_an_unknown_method_is_named(study):

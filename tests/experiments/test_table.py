@@ -43,7 +43,7 @@ def test_ratios_are_no_percent(results):
 
 def test_alpha_is_empty_where_it_means_nothing(results):
     with_alpha = results.rows.dropna(subset="alpha")
-    assert set(with_alpha.method) == {"adversarial"}
+    assert set(with_alpha.method) == {name for name, row in METHODS.items() if row.has_alpha}
     assert set(with_alpha.alpha) == {1.0}
 
 
