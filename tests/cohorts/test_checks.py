@@ -43,8 +43,20 @@ def put_nan(data: np.ndarray) -> np.ndarray:
     return data
 
 
+def cut(file: Path, count: int) -> None:
+    file.write_bytes(file.read_bytes()[:-count])
+
+
 def truncate(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[:-2000])
+    cut(file, 2000)
+
+
+def flip_one_byte(file: Path) -> None:
+    """A file whose stream can still be unpacked: only gzip's checksum tells."""
+    volume = gzip.decompress(file.read_bytes())
+    raw = bytearray(gzip.compress(volume, compresslevel=0))
+    raw[len(raw) // 2] ^= 1
+    file.write_bytes(raw)
 
 
 def spoil_bytes(file: Path) -> None:
@@ -85,7 +97,10 @@ def be_empty(file: Path) -> None:
 BAD_VOLUMES = {
     "nan": (lambda file: rewrite(file, put_nan), "2 values are not finite"),
     "truncated": (truncate, "truncated or corrupt"),
+    "without length": (lambda file: cut(file, 4), "truncated or corrupt"),
+    "without checksum": (lambda file: cut(file, 8), "truncated or corrupt"),
     "spoiled": (spoil_bytes, "corrupt"),
+    "one byte": (flip_one_byte, "CRC check failed"),
     "4d": (be_4d, "one 3-D volume"),
     "spacing": (zero_spacing, "spacing is zero"),
     "singular": (singular_affine, "affine is singular"),
