@@ -171,8 +171,12 @@ def test_data_make_writes_what_data_check_accepts(tmp_path, capsys):
     assert cli.main(["data", "make", "--task", "brain", "--seed", "1", "--out", "toy"]) == 0
     for cohort in ("source", "target"):
         assert cli.main(["data", "check", f"toy/{cohort}"]) == 0
+    assert capsys.readouterr().err == ""
     assert cli.main(["data", "make", "--out", "toy"]) == 2
     assert "not empty" in capsys.readouterr().err
+    assert cli.main(["data", "check", "toy"]) == 2
+    told = "cdseg-teach: toy: holds cohorts; check toy/source, toy/target\n"
+    assert capsys.readouterr().err == told
 
 
 def test_data_check_names_every_culprit(tmp_path, capsys):

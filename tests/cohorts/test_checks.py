@@ -190,6 +190,27 @@ def test_nothing_there(tmp_path):
     assert "cannot be read" in lines(tmp_path / "nowhere")[0]
 
 
+def test_a_folder_of_cohorts_says_which_to_check(carded, tmp_path):
+    shutil.copytree(carded, tmp_path / "both" / "target")
+    carded.rename(tmp_path / "both" / "source")
+    (tmp_path / "both" / "notes").mkdir()
+    both = tmp_path / "both"
+    told = f"{both}: holds cohorts; check {both / 'source'}, {both / 'target'}"
+    assert lines(both) == [told]
+    with pytest.raises(Problem) as caught:
+        load_study(both, both)
+    assert str(caught.value) == told
+
+
+def test_a_file_is_no_cohort(carded):
+    file = carded / "patient0" / "T2.nii.gz"
+    told = f"{file}: is a file; give a folder of subjects"
+    assert lines(file) == [told]
+    with pytest.raises(Problem) as caught:
+        load_study(file, carded)
+    assert str(caught.value) == told
+
+
 def test_an_empty_subject_is_missing_everything(carded):
     (carded / "sub-09").mkdir()
     assert [line.split(":")[0] for line in lines(carded)] == [
