@@ -133,7 +133,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     from cdseg_teach.experiments import summaries, table
 
     def jobs(studies: Studies, seeds: list[int]) -> list[Job]:
-        alphas = [_number("alpha", text, float) for text in _names(arguments.alphas)]
+        alphas = table.checked_alphas(_names(arguments.alphas))
         return table.sweep_jobs(
             studies, alphas, seeds, steps=arguments.steps, device=arguments.device
         )

@@ -139,7 +139,7 @@ def test_a_missing_shifted_channel_is_told_before_any_training(tmp_path, capsys)
         ("table --out missing/results.csv", "missing/results.csv"),
         ("table --out .", ".: is a folder"),
         ("table --out methods.csv", "methods.csv"),
-        ("sweep --alphas=-1,nan", "-1"),
+        ("sweep --alphas=-1,0,nan,much,inf", "'-1', 'nan', 'much', 'inf': "),
         ("sweep --alphas=nan", "nan"),
         ("sweep --alphas=much", "'much'"),
         ("data make --out . --seed x", "'x'"),
