@@ -95,6 +95,21 @@ def read_volume(file: Path) -> nib.Nifti1Image:
     return nib.as_closest_canonical(volume)
 
 
+def read_channel(file: Path) -> nib.Nifti1Image:
+    """A volume as :func:`read_volume` that shows something.
+
+    Raises
+    ------
+    Problem
+        As :func:`read_volume`, and when all voxels have one value.
+    """
+    image = read_volume(file)
+    data = np.asarray(image.dataobj)
+    if data.min() == data.max():
+        raise Problem(f"{place(file)}: is {data.min():.4g} everywhere; export it again")
+    return image
+
+
 def read_label(file: Path, structures: Sequence[str] | None) -> nib.Nifti1Image:
     """A mask as :func:`read_volume`, whose values are 0 for background and k for structure k.
 

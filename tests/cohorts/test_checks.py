@@ -96,6 +96,8 @@ def be_empty(file: Path) -> None:
 
 BAD_VOLUMES = {
     "nan": (lambda file: rewrite(file, put_nan), "2 values are not finite"),
+    "zero": (lambda file: rewrite(file, np.zeros_like), "is 0 everywhere"),
+    "constant": (lambda file: rewrite(file, lambda data: np.full_like(data, 7)), "is 7 everywhere"),
     "truncated": (truncate, "truncated or corrupt"),
     "without length": (lambda file: cut(file, 4), "truncated or corrupt"),
     "without checksum": (lambda file: cut(file, 8), "truncated or corrupt"),
@@ -171,6 +173,11 @@ def test_every_problem_is_found_in_one_run(carded):
     rewrite(carded / "patient2" / "gt.nii.gz", lambda data: data * 2)
     assert len(lines(carded)) == 4
     assert lines(carded) == lines(carded)
+
+
+def test_a_mask_without_a_lesion_is_good(carded):
+    rewrite(carded / "patient2" / "gt.nii.gz", np.zeros_like)
+    assert lines(carded) == []
 
 
 def test_a_lying_header_is_not_believed_with_memory(carded, monkeypatch):

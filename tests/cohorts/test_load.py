@@ -232,11 +232,11 @@ def test_many_problems_are_counted(scans, elsewhere):
         load_study(scans, elsewhere)
 
 
-def test_a_constant_subject_has_no_foreground(scans):
+def test_a_constant_channel_is_refused(scans):
     file = scans / "patient0" / "FLAIR.nii.gz"
     nib.save(nib.Nifti1Image(np.ones((20, 24, 16), np.float32), np.diag([2.0, 2, 2, 1])), file)
     study = load_study(scans, scans, source_subjects=["patient0"], source_channels=["FLAIR"])
-    with pytest.raises(Problem, match="patient0: its volumes are constant"):
+    with pytest.raises(Problem, match=r"patient0/FLAIR\.nii\.gz: is 1 everywhere"):
         _ = study.source.train
 
 
