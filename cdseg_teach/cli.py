@@ -10,9 +10,10 @@ import argparse
 import functools
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from cdseg_teach import __version__
 from cdseg_teach.problems import Problem, RunFailed
@@ -20,6 +21,7 @@ from cdseg_teach.problems import Problem, RunFailed
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from cdseg_teach.cohorts import Study
     from cdseg_teach.experiments.jobs import Job, Studies
 
 Number = TypeVar("Number", int, float)
@@ -29,6 +31,13 @@ START = Path("notebooks") / "00_start_here.ipynb"
 # JupyterLab would open with a question about news and ask its servers for updates: these settings
 # keep the question from the room, and the network out of it. A user's own settings still win.
 SETTINGS = Path(__file__).resolve().parent / "jupyterlab_settings"
+LECTURE_ROWS = (
+    "source",
+    "source_without_shifted_channel",
+    "source_longer",
+    "adversarial",
+    "oracle",
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -99,7 +108,7 @@ def _table(arguments: argparse.Namespace) -> int:
     def jobs(studies: Studies, seeds: list[int]) -> list[Job]:
         return table.table_jobs(
             studies,
-            _names(arguments.methods),
+            _methods(arguments.methods, studies),
             seeds,
             alpha=_number("alpha", arguments.alpha, float),
             steps=arguments.steps,
@@ -110,11 +119,21 @@ def _table(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _methods(asked: str | None, studies: Studies) -> list[str]:
+    """The rows asked for, or the lecture's: one of them needs a shifted channel to leave out."""
+    from cdseg_teach.experiments.recipes import row_of
+
+    if asked is not None:
+        return _names(asked)
+    shifted = studies(seed=0).shifted_channels
+    return [method for method in LECTURE_ROWS if shifted or not row_of(method).drops_shifted]
+
+
 def _sweep(arguments: argparse.Namespace) -> int:
     from cdseg_teach.experiments import summaries, table
 
     def jobs(studies: Studies, seeds: list[int]) -> list[Job]:
-        alphas = [_number("alpha", text, float) for text in _names(arguments.alphas)]
+        alphas = table.checked_alphas(_names(arguments.alphas))
         return table.sweep_jobs(
             studies, alphas, seeds, steps=arguments.steps, device=arguments.device
         )
@@ -160,13 +179,24 @@ def _run(
 
 def _studies(arguments: argparse.Namespace) -> Studies:
     folders = arguments.source, arguments.target
-    if any(folders):
+    channels = arguments.source_channels, arguments.target_channels
+    if any(given is not None for given in (*folders, *channels)):
         if not all(folders) or arguments.task:
             raise Problem("own data: give --source FOLDER and --target FOLDER, and no --task")
-        from cdseg_teach.cohorts.load import load_study
-
-        return functools.partial(load_study, *folders)
+        of_source, of_target = (None if text is None else _names(text) for text in channels)
+        return functools.partial(
+            _own_study, *folders, source_channels=of_source, target_channels=of_target
+        )
     return _task(arguments.task or "brain")
+
+
+def _own_study(source: str, target: str, **options: Any) -> Study:
+    """`load_study` without its warning, which would come from every process: notes repeat it."""
+    from cdseg_teach.cohorts.load import load_study
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="not used: ")
+        return load_study(source, target, **options)
 
 
 def _task(name: str) -> Studies:
@@ -197,8 +227,8 @@ def _add_table(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = commands.add_parser("table", help="train the methods side by side, write results.csv")
     parser.add_argument(
         "--methods",
-        default="source,source_without_shifted_channel,source_longer,adversarial,oracle",
         metavar="M,...",
+        help=f"default: {','.join(LECTURE_ROWS)}; the second only where a channel is shifted",
     )
     parser.add_argument("--alpha", default="1", metavar="X", help="of the adversarial row")
     _add_run_options(parser, out="results.csv")
@@ -218,6 +248,12 @@ def _add_run_options(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--task", metavar="brain", help="the simulated study (default: brain)")
     parser.add_argument("--source", metavar="FOLDER", help="own data instead of --task")
     parser.add_argument("--target", metavar="FOLDER", help="own data instead of --task")
+    for side in ("source", "target"):
+        parser.add_argument(
+            f"--{side}-channels",
+            metavar="A,...",
+            help="of own data, paired in order; default: as both cohort.json list them, or by name",
+        )
     parser.add_argument("--seeds", default="0,1,2,3,4", metavar="0,1,...")
     parser.add_argument(
         "--steps", type=int, metavar="N", help="of each method's training or adaptation"

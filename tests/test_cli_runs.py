@@ -41,25 +41,79 @@ def test_a_sweep_leaves_a_tables_methods_alone(tmp_path):
     assert (tmp_path / "methods.csv").read_text() == "mine"
 
 
-def test_own_data_is_read_from_two_folders(tmp_path):
+OWN = ["--source", "toy/source", "--target", "toy/target"]
+ONE_STEP = ["--seeds", "0", "--steps", "1"]
+
+
+def without_cards(folder):
+    for card in folder.glob("*/cohort.json"):
+        card.unlink()
+
+
+def test_own_data_is_read_from_two_folders(tmp_path, capsys):
     write_study(SMALL(), tmp_path / "toy")
-    folders = ["--source", "toy/source", "--target", "toy/target"]
-    asked = ["table", *folders, "--methods", "source", "--seeds", "0", "--steps", "1"]
-    assert cli.main(asked) == 0
-    assert set(pd.read_csv("results.csv").task) == {"own data"}
+    assert cli.main(["table", *OWN, *ONE_STEP, "--methods", "source"]) == 0
+    rows = pd.read_csv("results.csv")
+    assert set(rows.task) == {"own data"}
+    assert set(rows.direction) == {"two_to_other"}
+    assert "note: " not in capsys.readouterr().err
 
 
-def test_a_broken_volume_is_told_before_any_training(tmp_path, capsys):
+def test_channels_of_one_side_are_named_and_left_out(tmp_path, capsys, recwarn):
+    write_study(SMALL(), tmp_path / "toy")
+    without_cards(tmp_path / "toy")
+    assert cli.main(["table", *OWN, *ONE_STEP]) == 0
+    assert set(pd.read_csv("methods.csv").channels) == {"one"}
+    assert "source_without_shifted_channel" not in set(pd.read_csv("results.csv").method)
+    assert len(set(pd.read_csv("results.csv").method)) == 4
+    told = [line for line in capsys.readouterr().err.splitlines() if "not used" in line]
+    assert told == ["note: not used: two (source only), other (target only)"]
+    assert not any("not used" in str(warning.message) for warning in recwarn)
+
+
+def test_a_row_that_is_asked_for_and_cannot_be_is_told(tmp_path, capsys):
+    write_study(SMALL(), tmp_path / "toy")
+    without_cards(tmp_path / "toy")
+    asked = ["table", *OWN, *ONE_STEP, "--methods", "source,source_without_shifted_channel"]
+    assert cli.main(asked) == 2
+    assert "no shifted channel" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["table", "sweep"])
+def test_channels_are_paired_as_asked(tmp_path, command):
+    write_study(SMALL(), tmp_path / "toy")
+    without_cards(tmp_path / "toy")
+    channels = ["--source-channels", "two, one", "--target-channels", "other,one"]
+    rows = ["--methods", "source"] if command == "table" else ["--alphas", "1"]
+    assert cli.main([command, *OWN, *ONE_STEP, *channels, *rows, "--out", "out.csv"]) == 0
+    assert set(pd.read_csv("out.csv").direction) == {"two_to_other"}
+
+
+def test_the_default_rows_are_the_lecture_s_where_a_channel_is_shifted(tmp_path):
+    assert cli.main(["table", *ONE_STEP]) == 0
+    assert list(pd.read_csv("methods.csv").method) == list(cli.LECTURE_ROWS)
+
+
+@pytest.mark.parametrize("channel", ["one", "other"])
+def test_a_broken_volume_is_told_before_any_training(tmp_path, capsys, channel):
     write_study(SMALL(), tmp_path / "toy")
     *_, last = sorted((tmp_path / "toy" / "target").glob("sub-*"))
-    whole = (last / "one.nii.gz").read_bytes()
-    (last / "one.nii.gz").write_bytes(whole[: len(whole) // 2])
-    folders = ["--source", "toy/source", "--target", "toy/target"]
-    assert cli.main(["table", *folders, "--methods", "source", "--seeds", "0"]) == 2
+    file = last / f"{channel}.nii.gz"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    assert cli.main(["table", *OWN, "--methods", "source", "--seeds", "0"]) == 2
     printed = capsys.readouterr()
     assert printed.err.count("\n") == 1
-    assert f"{last.name}/one.nii.gz" in printed.err
+    assert f"{last.name}/{channel}.nii.gz" in printed.err
     assert [path.name for path in tmp_path.iterdir()] == ["toy"]
+
+
+def test_a_missing_shifted_channel_is_told_before_any_training(tmp_path, capsys):
+    write_study(SMALL(), tmp_path / "toy")
+    *_, last = sorted((tmp_path / "toy" / "target").glob("sub-*"))
+    (last / "other.nii.gz").unlink()
+    assert cli.main(["table", *OWN, "--methods", "source", "--seeds", "0"]) == 2
+    assert f"{last.name}/other.nii.gz: is missing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -80,10 +134,12 @@ def test_a_broken_volume_is_told_before_any_training(tmp_path, capsys):
         ("table --task liver", "'liver'"),
         ("table --source a", "--target FOLDER"),
         ("table --source a --target b", "a: cannot be read"),
+        ("table --source-channels FLAIR", "--source FOLDER"),
+        ("table --source a --target b --task brain", "no --task"),
         ("table --out missing/results.csv", "missing/results.csv"),
         ("table --out .", ".: is a folder"),
         ("table --out methods.csv", "methods.csv"),
-        ("sweep --alphas=-1,nan", "-1"),
+        ("sweep --alphas=-1,0,nan,much,inf", "'-1', 'nan', 'much', 'inf': "),
         ("sweep --alphas=nan", "nan"),
         ("sweep --alphas=much", "'much'"),
         ("data make --out . --seed x", "'x'"),
@@ -115,8 +171,12 @@ def test_data_make_writes_what_data_check_accepts(tmp_path, capsys):
     assert cli.main(["data", "make", "--task", "brain", "--seed", "1", "--out", "toy"]) == 0
     for cohort in ("source", "target"):
         assert cli.main(["data", "check", f"toy/{cohort}"]) == 0
+    assert capsys.readouterr().err == ""
     assert cli.main(["data", "make", "--out", "toy"]) == 2
     assert "not empty" in capsys.readouterr().err
+    assert cli.main(["data", "check", "toy"]) == 2
+    told = "cdseg-teach: toy: holds cohorts; check toy/source, toy/target\n"
+    assert capsys.readouterr().err == told
 
 
 def test_data_check_names_every_culprit(tmp_path, capsys):

@@ -21,7 +21,7 @@ from cdseg_teach.cohorts.layout import (
     read_card,
     with_prefix,
 )
-from cdseg_teach.cohorts.nifti import open_volume, read_label, read_volume
+from cdseg_teach.cohorts.nifti import open_volume, read_channel, read_label
 from cdseg_teach.problems import Problem
 
 SAME_PLACE_MM = 0.1
@@ -111,7 +111,7 @@ def file_problems(
         if file == subject.label:
             _attempt(partial(read_label, file, structures), problems)
         else:
-            _attempt(partial(read_volume, file), problems)
+            _attempt(partial(read_channel, file), problems)
     yield from problems
 
 

@@ -10,11 +10,10 @@ from nibabel.affines import voxel_sizes
 from scipy.ndimage import binary_fill_holes
 
 from cdseg_teach.cohorts.layout import SubjectFiles
-from cdseg_teach.cohorts.nifti import read_label, read_volume
+from cdseg_teach.cohorts.nifti import read_channel, read_label
 from cdseg_teach.cohorts.normalise import normalise
 from cdseg_teach.cohorts.resample import by_area, grid_around, labels_by_area, nearest
 from cdseg_teach.cohorts.study import Subject
-from cdseg_teach.problems import Problem
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def read_subject(files: SubjectFiles, conversion: Conversion, *, name: str) -> S
     Problem
         When a volume cannot be read or holds nothing.
     """
-    images = [read_volume(files.channels[channel]) for channel in conversion.channels]
+    images = [read_channel(files.channels[channel]) for channel in conversion.channels]
     label = read_label(files.label, conversion.structures) if files.label else None
     if conversion.prepared:
         data = np.stack([np.asarray(image.dataobj) for image in images])
@@ -67,8 +66,6 @@ def read_subject(files: SubjectFiles, conversion: Conversion, *, name: str) -> S
         return _subject(name, data, mask, images[0].affine)
     backgrounds = [_background(image) for image in images]
     foreground = _foreground(images, backgrounds)
-    if not foreground.any():
-        raise Problem(f"{files.folder.name}: its volumes are constant; export them again")
     affine = images[0].affine
     grid = grid_around(foreground, affine, conversion.spacing_mm, conversion.plane)
     data = np.stack([by_area(i, grid, outside=b) for i, b in zip(images, backgrounds, strict=True)])

@@ -71,16 +71,21 @@ def find_subjects(folder: Path) -> tuple[SubjectFiles, ...]:
     Raises
     ------
     Problem
-        When there is no such folder, or nothing in it.
+        When there is no such folder, no subject in it, or whole cohorts instead.
     """
     try:
+        if folder.is_file():
+            raise Problem(f"{folder}: is a file; give a folder of subjects")
         inside = sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
+        cohorts = [str(path) for path in inside if (path / CARD_FILE).is_file()]
         subjects = [_subject_files(path) for path in inside]
     except OSError as error:
         raise Problem(
             f"{folder}: cannot be read ({error.strerror}); give a folder of subjects"
         ) from error
     found = tuple(s for s in subjects if s.channels or s.label or s.folder.name.startswith("sub-"))
+    if not found and cohorts:
+        raise Problem(f"{folder}: holds cohorts; check {', '.join(cohorts)}")
     if not found:
         raise Problem(f"{folder}: no subject in it; put volumes into <subject>/<channel>.nii.gz")
     return found
@@ -98,7 +103,7 @@ def _subject_files(folder: Path) -> SubjectFiles:
 
 
 def read_card(folder: Path) -> Card | None:
-    """What `cohort.json` says, or None when there is none.
+    """What `cohort.json` says, or None when there is none, as in what is no folder.
 
     Raises
     ------
@@ -108,7 +113,7 @@ def read_card(folder: Path) -> Card | None:
     file = folder / CARD_FILE
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, RecursionError) as error:
         raise Problem(

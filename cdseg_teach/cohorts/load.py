@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,8 +61,10 @@ def load_study(
     source, target
         The two folders; the same one when subjects are named.
     source_channels, target_channels
-        Channels by name, paired in order; without them those that both folders have. Different
-        names are a domain shift, such as ["FLAIR"] and ["T2"].
+        Channels by name, paired in order. Without them, those of both cohort.json in their order,
+        where these list as many and none in two places; else those that both folders have, with a
+        warning that names the others. Different names are a domain shift, such as ["FLAIR"] and
+        ["T2"].
     source_subjects, target_subjects
         Subjects by name; without them all, or all that the other side does not name.
     structures
@@ -78,7 +81,7 @@ def load_study(
 
     Returns
     -------
-    Study, whose `notes` say what is special about its splits.
+    Study, whose `notes` say what is special about its channels and splits.
 
     Raises
     ------
@@ -93,9 +96,16 @@ def load_study(
             f"spacing {spacing_mm} mm, plane {plane}: give positive lengths and multiples of 8"
         )
     sides = _sides(Path(source), Path(target), source_subjects, target_subjects)
-    channels = _paired_channels(*sides, source_channels, target_channels)
+    notes: list[str] = []
+    if source_channels is None and target_channels is None:
+        channels = _default_channels(*sides)
+        notes += _unused_channels(sides, channels)
+        for note in notes:
+            warnings.warn(note, stacklevel=2)
+    else:
+        channels = _chosen_channels(*sides, source_channels, target_channels)
     prefixed = _namesakes(*sides)
-    cohorts, notes = [], []
+    cohorts = []
     for side, names in zip(sides, channels, strict=True):
         conversion = Conversion(
             names,
@@ -155,17 +165,44 @@ def _chosen(
     return tuple(known[name] for name in sorted(names))
 
 
-def _paired_channels(
+def _default_channels(source: _Side, target: _Side) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Those of both cards in their order where that pairs them all, or those of the same name."""
+    ours, theirs = (side.card.channels if side.card else () for side in (source, target))
+    if ours and theirs and _same_places(ours, theirs):
+        return ours, theirs
+    both = tuple(name for name in source.available if name in target.available)
+    if not both:
+        raise Problem(
+            f"source has {', '.join(source.available)}, target {', '.join(target.available)}: "
+            "no channel in common; pair them with source_channels and target_channels"
+        )
+    return both, both
+
+
+def _same_places(ours: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
+    """Whether two lists are as long, and have what they share in the same places."""
+    return len(ours) == len(theirs) and all(
+        one == other or (one not in theirs and other not in ours)
+        for one, other in zip(ours, theirs, strict=True)
+    )
+
+
+def _unused_channels(
+    sides: tuple[_Side, _Side], channels: tuple[tuple[str, ...], ...]
+) -> list[str]:
+    """One line on the channels that have no partner, if there are any."""
+    unused = [
+        f"{name} ({side.role} only)"
+        for side, used in zip(sides, channels, strict=True)
+        for name in side.available
+        if name not in used
+    ]
+    return [f"not used: {', '.join(unused)}"] if unused else []
+
+
+def _chosen_channels(
     source: _Side, target: _Side, of_source: Sequence[str] | None, of_target: Sequence[str] | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    if of_source is None and of_target is None:
-        both = tuple(name for name in source.available if name in target.available)
-        if not both:
-            raise Problem(
-                f"source has {', '.join(source.available)}, target {', '.join(target.available)}: "
-                "no channel in common; pair them with source_channels and target_channels"
-            )
-        return both, both
     pair = tuple(of_source or of_target or ()), tuple(of_target or of_source or ())
     for side, names in zip((source, target), pair, strict=True):
         for name in names:

@@ -14,6 +14,7 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+from nibabel.openers import ImageOpener
 
 from cdseg_teach.cohorts.layout import CARD_FILE, LABEL_NAMES, place, with_prefix
 from cdseg_teach.cohorts.resample import nearest
@@ -23,6 +24,7 @@ from cdseg_teach.problems import Problem
 MAX_VOXELS = 512**3  # half a GB as float32, more than any scan this software is meant for
 DEFLATE_LIMIT = 1032  # gzip cannot make anything smaller than by this factor
 SMALLEST_SPACING_MM = 1e-3
+CHUNK = 2**20  # bytes that are read at a time where only the end of a file matters
 FLATTEST_VOXEL = 1e-3  # volume of a voxel over the product of its edges: 1 at right angles
 
 
@@ -81,7 +83,7 @@ def read_volume(file: Path) -> nib.Nifti1Image:
     """
     image = open_volume(file)
     try:
-        data = image.get_fdata(dtype=np.float32, caching="unchanged")
+        data = _voxels(file, type(image))
     except Exception as error:  # as above
         raise Problem(
             f"{place(file)}: is truncated or corrupt ({_reason(error)}); copy it again"
@@ -91,6 +93,21 @@ def read_volume(file: Path) -> nib.Nifti1Image:
         raise Problem(f"{place(file)}: {bad} values are not finite; export it again")
     volume = nib.Nifti1Image(data.reshape(data.shape[:3]), image.affine)
     return nib.as_closest_canonical(volume)
+
+
+def read_channel(file: Path) -> nib.Nifti1Image:
+    """A volume as :func:`read_volume` that shows something.
+
+    Raises
+    ------
+    Problem
+        As :func:`read_volume`, and when all voxels have one value.
+    """
+    image = read_volume(file)
+    data = np.asarray(image.dataobj)
+    if data.min() == data.max():
+        raise Problem(f"{place(file)}: is {data.min():.4g} everywhere; export it again")
+    return image
 
 
 def read_label(file: Path, structures: Sequence[str] | None) -> nib.Nifti1Image:
@@ -269,6 +286,16 @@ def _stored_spacing(image: nib.Nifti1Image) -> np.ndarray:
     with image.file_map["image"].get_prepare_fileobj("rb") as stream:
         header = image.header_class.from_fileobj(stream, check=False)
     return header["pixdim"][1:4]
+
+
+def _voxels(file: Path, kind: type[nib.Nifti1Image]) -> np.ndarray:
+    """Every voxel, and the file read to its end: gzip's checksum and length lie behind the last."""
+    with _silent_nibabel(), ImageOpener(str(file)) as opener:
+        stream = opener.fobj
+        data = kind.from_stream(stream).get_fdata(dtype=np.float32, caching="unchanged")
+        while stream.read(CHUNK):
+            pass
+    return data
 
 
 def _xyz(volume: np.ndarray, dtype: type) -> np.ndarray:

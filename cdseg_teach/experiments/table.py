@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -149,6 +150,19 @@ def sweep(
     return Results.of(run_jobs(jobs, executor, progress=progress))
 
 
+def checked_alphas(values: Sequence[Any]) -> list[float]:
+    """Alphas as numbers; one Problem that names all that are not finite or below 0."""
+    alphas, bad = [], []
+    for value in values:
+        try:
+            alphas.append(checked_alpha(value))
+        except Problem:
+            bad.append(repr(value))
+    if bad:
+        raise Problem(f"alpha {', '.join(bad)}: not a weight; use finite numbers from 0 up")
+    return alphas
+
+
 def check_writable(file: Path) -> None:
     """Find out before hours of training whether a file can be written.
 
@@ -179,8 +193,7 @@ def _jobs(
     _check_list("seeds", seeds)
     for seed in seeds:
         checked_seed(seed)
-    for alpha in alphas:
-        checked_alpha(alpha)
+    checked_alphas(alphas)
     if steps is not None and steps < 1:
         raise Problem(f"{steps} steps train nothing; use 1 or more")
     # Views are made here so that a missing channel is found before any training.

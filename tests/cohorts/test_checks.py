@@ -43,8 +43,20 @@ def put_nan(data: np.ndarray) -> np.ndarray:
     return data
 
 
+def cut(file: Path, count: int) -> None:
+    file.write_bytes(file.read_bytes()[:-count])
+
+
 def truncate(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[:-2000])
+    cut(file, 2000)
+
+
+def flip_one_byte(file: Path) -> None:
+    """A file whose stream can still be unpacked: only gzip's checksum tells."""
+    volume = gzip.decompress(file.read_bytes())
+    raw = bytearray(gzip.compress(volume, compresslevel=0))
+    raw[len(raw) // 2] ^= 1
+    file.write_bytes(raw)
 
 
 def spoil_bytes(file: Path) -> None:
@@ -84,8 +96,13 @@ def be_empty(file: Path) -> None:
 
 BAD_VOLUMES = {
     "nan": (lambda file: rewrite(file, put_nan), "2 values are not finite"),
+    "zero": (lambda file: rewrite(file, np.zeros_like), "is 0 everywhere"),
+    "constant": (lambda file: rewrite(file, lambda data: np.full_like(data, 7)), "is 7 everywhere"),
     "truncated": (truncate, "truncated or corrupt"),
+    "without length": (lambda file: cut(file, 4), "truncated or corrupt"),
+    "without checksum": (lambda file: cut(file, 8), "truncated or corrupt"),
     "spoiled": (spoil_bytes, "corrupt"),
+    "one byte": (flip_one_byte, "CRC check failed"),
     "4d": (be_4d, "one 3-D volume"),
     "spacing": (zero_spacing, "spacing is zero"),
     "singular": (singular_affine, "affine is singular"),
@@ -158,6 +175,11 @@ def test_every_problem_is_found_in_one_run(carded):
     assert lines(carded) == lines(carded)
 
 
+def test_a_mask_without_a_lesion_is_good(carded):
+    rewrite(carded / "patient2" / "gt.nii.gz", np.zeros_like)
+    assert lines(carded) == []
+
+
 def test_a_lying_header_is_not_believed_with_memory(carded, monkeypatch):
     huge_header(carded / "patient0" / "FLAIR.nii.gz")
     monkeypatch.setattr(nib.Nifti1Image, "get_fdata", lambda *_, **__: pytest.fail("read it"))
@@ -173,6 +195,27 @@ def test_a_volume_too_large_for_this_software(carded, monkeypatch):
 def test_nothing_there(tmp_path):
     assert "no subject in it" in lines(tmp_path)[0]
     assert "cannot be read" in lines(tmp_path / "nowhere")[0]
+
+
+def test_a_folder_of_cohorts_says_which_to_check(carded, tmp_path):
+    shutil.copytree(carded, tmp_path / "both" / "target")
+    carded.rename(tmp_path / "both" / "source")
+    (tmp_path / "both" / "notes").mkdir()
+    both = tmp_path / "both"
+    told = f"{both}: holds cohorts; check {both / 'source'}, {both / 'target'}"
+    assert lines(both) == [told]
+    with pytest.raises(Problem) as caught:
+        load_study(both, both)
+    assert str(caught.value) == told
+
+
+def test_a_file_is_no_cohort(carded):
+    file = carded / "patient0" / "T2.nii.gz"
+    told = f"{file}: is a file; give a folder of subjects"
+    assert lines(file) == [told]
+    with pytest.raises(Problem) as caught:
+        load_study(file, carded)
+    assert str(caught.value) == told
 
 
 def test_an_empty_subject_is_missing_everything(carded):

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import warnings
 from pathlib import Path
 
 import nibabel as nib
@@ -10,6 +12,10 @@ import pytest
 
 from cdseg_teach.cohorts.load import load_study
 from cdseg_teach.problems import Problem
+from cdseg_teach.scanners import DATA_SET_1, DATA_SET_2
+
+# Most tests are not about it; those that are ask for it.
+pytestmark = pytest.mark.filterwarnings("ignore:not used")
 
 
 @pytest.fixture
@@ -22,10 +28,87 @@ def elsewhere(scans, tmp_path) -> Path:
     return folder
 
 
-def test_channels_of_both_folders_are_used_by_default(scans, elsewhere):
-    study = load_study(scans, elsewhere)
+def put_card(folder: Path, *channels: str) -> None:
+    card = {"name": folder.name, "channels": channels, "structures": ["lesion"]}
+    (folder / "cohort.json").write_text(json.dumps(card))
+
+
+def test_without_cards_channels_of_both_folders_are_used_and_the_others_named(scans, elsewhere):
+    with pytest.warns(UserWarning, match="not used") as caught:
+        study = load_study(scans, elsewhere)
     assert study.source.channels == study.target.channels == ("FLAIR",)
     assert study.shifted_channels == ()
+    assert study.notes[0] == "not used: T2 (source only), PD (target only)"
+    assert [str(warning.message) for warning in caught] == [study.notes[0]]
+    assert caught[0].filename == __file__
+
+
+def test_cards_that_list_as_many_channels_pair_them_by_place(scans, elsewhere):
+    put_card(scans, "FLAIR", "T2")
+    put_card(elsewhere, "FLAIR", "PD")
+    study = load_study(scans, elsewhere)
+    assert study.source.channels == ("FLAIR", "T2")
+    assert study.target.channels == ("FLAIR", "PD")
+    assert study.shifted_channels == (1,)
+    assert not any("not used" in note for note in study.notes)
+
+
+def test_the_lecture_s_channels_are_paired_by_their_cards(tmp_path, scans):
+    for folder, scanner in (("trio", DATA_SET_1), ("verio", DATA_SET_2)):
+        shutil.copytree(scans, tmp_path / folder)
+        for patient in (tmp_path / folder).iterdir():
+            (patient / "T2.nii.gz").unlink()
+            for channel in scanner.channels[1:]:
+                shutil.copy(patient / "FLAIR.nii.gz", patient / f"{channel}.nii.gz")
+        put_card(tmp_path / folder, *scanner.channels)
+    study = load_study(tmp_path / "trio", tmp_path / "verio")
+    assert study.shifted_channels == (4,)
+    assert (study.source.channels[4], study.target.channels[4]) == ("GE", "SWI")
+
+
+def test_one_channel_each_is_a_pair_when_cards_say_so(scans, elsewhere):
+    put_card(scans, "T2")
+    put_card(elsewhere, "PD")
+    assert load_study(scans, elsewhere).shifted_channels == (0,)
+
+
+def test_cards_in_another_order_pair_equal_names(scans, tmp_path):
+    shutil.copytree(scans, tmp_path / "other")
+    put_card(scans, "FLAIR", "T2")
+    put_card(tmp_path / "other", "T2", "FLAIR")
+    study = load_study(scans, tmp_path / "other")
+    assert study.source.channels == study.target.channels == ("FLAIR", "T2")
+    assert study.shifted_channels == ()
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "unused"),
+    [
+        (["FLAIR", "T2"], ["PD", "FLAIR"], "T2 (source only), PD (target only)"),
+        (["FLAIR", "T2"], ["FLAIR"], "T2 (source only)"),
+        (["FLAIR", "T2"], None, "T2 (source only), PD (target only)"),
+        ([], [], "T2 (source only), PD (target only)"),
+    ],
+    ids=["another place", "fewer", "one card", "empty cards"],
+)
+def test_cards_that_do_not_pair_leave_the_common_channels(scans, elsewhere, ours, theirs, unused):
+    put_card(scans, *ours)
+    if theirs is not None:
+        put_card(elsewhere, *theirs)
+    with pytest.warns(UserWarning, match="not used"):
+        study = load_study(scans, elsewhere)
+    assert study.source.channels == study.target.channels == ("FLAIR",)
+    assert study.notes[0] == f"not used: {unused}"
+
+
+def test_channels_that_are_chosen_need_no_warning(scans, elsewhere):
+    put_card(scans, "FLAIR", "T2")
+    put_card(elsewhere, "FLAIR", "PD")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        study = load_study(scans, elsewhere, source_channels=["FLAIR"])
+    assert study.source.channels == study.target.channels == ("FLAIR",)
+    assert not any("not used" in note for note in study.notes)
 
 
 def test_channels_of_different_names_are_a_shift(scans, elsewhere):
@@ -149,11 +232,11 @@ def test_many_problems_are_counted(scans, elsewhere):
         load_study(scans, elsewhere)
 
 
-def test_a_constant_subject_has_no_foreground(scans):
+def test_a_constant_channel_is_refused(scans):
     file = scans / "patient0" / "FLAIR.nii.gz"
     nib.save(nib.Nifti1Image(np.ones((20, 24, 16), np.float32), np.diag([2.0, 2, 2, 1])), file)
     study = load_study(scans, scans, source_subjects=["patient0"], source_channels=["FLAIR"])
-    with pytest.raises(Problem, match="patient0: its volumes are constant"):
+    with pytest.raises(Problem, match=r"patient0/FLAIR\.nii\.gz: is 1 everywhere"):
         _ = study.source.train
 
 

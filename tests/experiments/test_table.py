@@ -71,8 +71,8 @@ def test_a_mistake_is_found_before_training(wrong, message):
 
 
 def test_alphas_of_a_sweep_are_checked():
-    with pytest.raises(Problem, match="alpha nan"):
-        sweep(SMALL, [0.0, float("nan")])
+    with pytest.raises(Problem, match=r"alpha nan, -1\.0: "):
+        sweep(SMALL, [0.0, float("nan"), -1.0])
 
 
 @pytest.mark.parametrize("name", ["missing/results.csv", "."])
