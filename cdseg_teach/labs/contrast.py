@@ -30,6 +30,7 @@ LINES = {
     "lesion": (slices.RED, "dashdot", 4),
 }
 KNOBS = {"TR": "tr_ms", "TE": "te_ms", "TI": "ti_ms"}
+DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}  # plotly's and matplotlib's
 
 
 class ContrastLab(Shown):
@@ -170,9 +171,10 @@ class ContrastLab(Shown):
     def picture(self) -> plots.Picture:
         """Draw source, this scanner and their difference; below them the histograms of the two."""
         planes = reference, plane = self.planes()
+        turned = "".join(f", {knob} {value:g}" for knob, value in self._turned.items())
         titles = (
             f"source: {self.source.name}",
-            f"{self.channels[self.channel]}, shift {self.shift:g}",
+            f"{self.channels[self.channel]}, shift {self.shift:g}{turned}",
             "difference",
         )
         figure = plots.Picture(10, 7.6, self._in_words(planes, titles))
@@ -211,8 +213,7 @@ class ContrastLab(Shown):
         middles = (BINS[1:] + BINS[:-1]) / 2
         for name, shares in self.histograms(plane).items():
             colour, dash, width = LINES[name]
-            look = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}[dash]
-            axes.plot(middles, shares, look, color=colour, lw=width, label=name)
+            axes.plot(middles, shares, DASHES[dash], color=colour, lw=width, label=name)
         plots.dress(axes, "intensity (normalised)", "voxels (%)", title)
 
 

@@ -191,7 +191,11 @@ def _histogram_figure() -> Any:
         dragmode=False,
     )
     figure.update_xaxes(
-        title_text="intensity (normalised)", title_standoff=4, fixedrange=True, gridcolor="#e5e5e5"
+        title_text="intensity (normalised)",
+        title_standoff=4,
+        range=[model.BINS[0] - 0.2, model.BINS[-1] + 0.2],  # what is counted at the ends is seen
+        fixedrange=True,
+        gridcolor="#e5e5e5",
     )
     figure.update_yaxes(fixedrange=True, gridcolor="#e5e5e5")
     figure.update_yaxes(title_text="voxels, %", row=1, col=1)

@@ -103,6 +103,11 @@ def test_in_print_the_histograms_are_seen_and_told_apart_without_colour(lab: Con
     assert f"CSF {before:.1f} and {after:.1f}" in picture.alt
 
 
+def test_the_picture_says_which_knob_was_turned(lab: ContrastLab) -> None:
+    lab.turn("TE", 40)
+    assert lab.picture().axes[1].get_title() == "GE/SWI, shift 0, TE 40"
+
+
 def test_one_bundle(lab: ContrastLab) -> None:
     data, metadata = lab._repr_mimebundle_()
     assert data["text/plain"].startswith("ContrastLab(GE/SWI, shift 0, TR")
