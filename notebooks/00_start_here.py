@@ -36,7 +36,8 @@
 # happened. Nothing here needs a network connection.
 #
 # **Alone.** The same, and do the exercises. Each has a cell for you, which tells you how far you
-# are, and below it a collapsed one with a solution.
+# are, and below it a cell with a solution: collapsed in JupyterLab, open where a notebook is only
+# read, as on a code host.
 #
 # **As a teacher.** `make test` runs every notebook and compares what it says with what is stored.
 #
@@ -192,6 +193,10 @@ missed.reveal(f"{100 * dsc(guesses['one missed'], truth):.0f}", "the small lesio
 # same small mistake with lesions of growing size.
 
 # %%
+outline = ct.Predict("The outline of a lesion 8 mm across is 2 mm too far out. The DSC?", unit="%")
+outline
+
+# %%
 y, x = np.indices((64, 64))
 radii = np.arange(1, 16)
 scores = [100 * dsc(disc(32, 32, radius + 1), disc(32, 32, radius)) for radius in radii]
@@ -200,6 +205,9 @@ plots.curves(
     "diameter of the lesion (mm)",
     "DSC (%)",
 )
+
+# %%
+outline.reveal(f"{scores[1]:.0f}", f"at 60 mm across the same mistake leaves {scores[14]:.0f} %")
 
 # %% [markdown]
 # **What to notice.** The same mistake leaves a DSC above 90 % to a large lesion, and below 60 % to the
@@ -226,6 +234,12 @@ plots.curves(
 # Look at the first row. Recall is 80, precision is 9.5. What does that look like?
 
 # %%
+much = ct.Predict(
+    "How much is called lesion, in volumes of the lesion?", between=(1, 20), unit="times"
+)
+much
+
+# %%
 lesion, head = disc(30, 24, 6), disc(32, 32, 30)
 chance = np.random.default_rng(0).random((64, 64))
 alarms = 0.804 * lesion.sum() * (1 / 0.095 - 1)  # so many, that 9.5 % of all calls are hits
@@ -242,14 +256,18 @@ plots.gallery(
 )
 
 # %%
-print(f"{called.sum() / lesion.sum():.1f} times as much is called lesion as there is")
+print(f"drawn here: {called.sum() / lesion.sum():.1f} times as much is called lesion as there is")
+much.reveal(f"{80.4 / 9.5:.1f}", "recall over precision")
 
 # %% [markdown]
 # **What to notice.** The network still finds the lesion, in a crowd of false alarms. They are
-# scattered at random here, since the table does not say where they were. [Notebook 01](01_domain_shift.ipynb) shows where they are when a network really does it.
+# scattered at random here, since the table does not say where they were.
+# [Notebook 01](01_domain_shift.ipynb) shows where they are when a network really does it.
 #
-# The second row drops the channel that changed. Precision comes back, and recall falls: the channel
-# had told something. The third row keeps the channel and adapts.
+# The second row drops the channel that changed. Precision comes back, and recall falls. Had the channel
+# told the network something that the others could not? Perhaps. But whoever calls eight times the
+# lesion's volume hits some of it by luck, and loses those hits with the false alarms. This table cannot
+# tell the two apart. The third row keeps the channel and adapts.
 
 # %% [markdown]
 # ## The map of the field
@@ -284,15 +302,22 @@ print(f"{called.sum() / lesion.sum():.1f} times as much is called lesion as ther
 # Why not simply count how many voxels are right? Take a network that never finds anything.
 
 # %%
+idle = ct.Predict(
+    "It says «no lesion» everywhere. How many voxels of the brain are right?", unit="%"
+)
+idle
+
+# %%
 label = trio.test[person].label > 0
 nothing = np.zeros_like(label)
 right = (nothing == label)[brain].mean()
 print(f"voxels of the brain that are right: {100 * right:.1f} %")
 print(f"DSC: {100 * dsc(nothing, label):.0f} %, recall: {100 * recall(nothing, label):.0f} %")
+idle.reveal(f"{100 * right:.1f}", "lesions are small")
 
 # %% [markdown]
-# Lesions are small. Whoever says "nothing there" is nearly always right, and useless. A number that
-# can be had for nothing must not be reported.
+# Whoever says "nothing there" is nearly always right, and useless. A number that can be had for nothing
+# must not be reported.
 
 # %% [markdown]
 # ## Exercise
@@ -310,7 +335,8 @@ def dsc_from_both(prediction, truth):
 check(dsc_from_both, dsc, {name: (guess, truth) for name, guess in guesses.items()})
 
 # %% [markdown]
-# A solution is in the collapsed cell below: click on the three dots to open it.
+# A solution is in the next cell. JupyterLab hides it: a click on the three dots opens it. On a code host
+# it lies open, so try first.
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]

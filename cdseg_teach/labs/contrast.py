@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,11 +15,22 @@ from cdseg_teach.labs.display import Shown
 from cdseg_teach.problems import Problem
 from cdseg_teach.scanners import DATA_SET_1, DATA_SET_2, Scanner, interpolate, render
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 # Slices that are rendered: the one shown, and what its slice profile and field need beside it.
 SLAB = 5
 TISSUES = {"grey matter": "grey", "white matter": "white", "CSF": "csf"}
 BINS = np.linspace(-4, 6, 61)
+# Colour, line and width of each tissue's histogram, in the widget and in print: no two lines alike.
+LINES = {
+    "grey matter": (slices.BLACK, "solid", 2),
+    "white matter": (slices.BLUE, "dash", 3),
+    "CSF": (slices.GREEN, "dot", 4),
+    "lesion": (slices.RED, "dashdot", 4),
+}
 KNOBS = {"TR": "tr_ms", "TE": "te_ms", "TI": "ti_ms"}
+DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}  # plotly's and matplotlib's
 
 
 class ContrastLab(Shown):
@@ -131,8 +142,12 @@ class ContrastLab(Shown):
         return self._source_plane[self.channel], self._render(self.scanner)
 
     def histograms(self, plane: np.ndarray) -> dict[str, np.ndarray]:
-        """Return tissue -> share of its voxels in each of `BINS`, in percent."""
-        present = {name: plane[mask] for name, mask in self.tissues.items() if mask.any()}
+        """Return tissue -> share of its voxels in each of `BINS`, in percent.
+
+        What lies beyond them, such as a bleeding, is counted in the first or the last.
+        """
+        shown = np.clip(plane, BINS[0], BINS[-1])
+        present = {name: shown[mask] for name, mask in self.tissues.items() if mask.any()}
         return {name: 100 * np.histogram(v, BINS)[0] / len(v) for name, v in present.items()}
 
     def _render(self, scanner: Scanner) -> np.ndarray:
@@ -150,23 +165,56 @@ class ContrastLab(Shown):
         return ContrastView(self).widget
 
     def still(self) -> tuple[bytes, str]:
-        """Return the three pictures side by side as a PNG and their alternative text."""
-        reference, plane = self.planes()
-        figure = plots.Picture(12, 4.4)
-        shown = (grey(reference), grey(plane), difference(plane - reference))
+        """Return `picture` as a PNG, and its alternative text."""
+        return plots.png(self.picture())
+
+    def picture(self) -> plots.Picture:
+        """Draw source, this scanner and their difference; below them the histograms of the two."""
+        planes = reference, plane = self.planes()
+        turned = "".join(f", {knob} {value:g}" for knob, value in self._turned.items())
         titles = (
             f"source: {self.source.name}",
-            f"{self.channels[self.channel]}, shift {self.shift:g}",
+            f"{self.channels[self.channel]}, shift {self.shift:g}{turned}",
             "difference",
         )
-        for axes, picture, title in zip(figure.subplots(1, 3), shown, titles, strict=True):
-            axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
-            axes.set_title(title, fontsize=plots.INK + 2)
-            axes.set_axis_off()
-        figure.alt = (
-            f"Slice {self.z} by {titles[0]}, by the scanner {titles[1]}, and their difference."
+        figure = plots.Picture(10, 7.6, self._in_words(planes, titles))
+        places = figure.subplot_mosaic("aabbcc;dddeee", height_ratios=(4, 3.6))
+        shown = (grey(reference), grey(plane), difference(plane - reference))
+        for place, pixels, title in zip("abc", shown, titles, strict=True):
+            places[place].imshow(pixels, cmap="gray", vmin=0, vmax=255)
+            places[place].set_title(title, fontsize=plots.INK + 2)
+            places[place].set_axis_off()
+        for place, values, title in zip("de", planes, titles[:2], strict=True):
+            self._draw_histograms(places[place], values, title)
+        places["e"].sharey(places["d"])
+        lines = places["d"].get_lines()
+        figure.legend(
+            handles=lines,
+            loc="outside lower center",
+            ncols=len(lines),
+            fontsize=plots.INK,
+            frameon=False,
+            handlelength=3,
         )
-        return plots.png(figure)
+        return figure
+
+    def _in_words(self, planes: tuple[np.ndarray, np.ndarray], titles: tuple[str, ...]) -> str:
+        present = {name: mask for name, mask in self.tissues.items() if mask.any()}
+        means = [
+            f"{name} " + " and ".join(f"{plane[mask].mean():.1f}" for plane in planes)
+            for name, mask in present.items()
+        ]
+        return (
+            f"Slice {self.z} by {titles[0]}, by the scanner {titles[1]}, and their difference. "
+            f"Below, each tissue's histogram by the two; mean intensities: {', '.join(means)}."
+        )
+
+    def _draw_histograms(self, axes: Axes, plane: np.ndarray, title: str) -> None:
+        middles = (BINS[1:] + BINS[:-1]) / 2
+        for name, shares in self.histograms(plane).items():
+            colour, dash, width = LINES[name]
+            axes.plot(middles, shares, DASHES[dash], color=colour, lw=width, label=name)
+        plots.dress(axes, "intensity (normalised)", "voxels (%)", title)
 
 
 def grey(plane: np.ndarray) -> np.ndarray:

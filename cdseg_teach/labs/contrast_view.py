@@ -13,16 +13,10 @@ import numpy as np
 from cdseg_teach.labs import contrast as model
 from cdseg_teach.labs.display import Fit, load_plotly, with_tooltip
 from cdseg_teach.problems import Problem
-from cdseg_teach.slices import BLACK, BLUE, GREEN, RED, encoded
+from cdseg_teach.slices import BLUE, RED, encoded
 
 go = load_plotly()
 
-LINES = {
-    "grey matter": (BLACK, "solid"),
-    "white matter": (BLUE, "dash"),
-    "CSF": (GREEN, "dot"),
-    "lesion": (RED, "solid"),
-}
 RANGES = {"TR": (1.0, 4.2), "TE": (0.0, 2.5), "TI": (1.5, 3.7)}  # powers of ten of a millisecond
 SIDE = 288  # pixels of a picture
 STYLE = """<style>
@@ -168,7 +162,7 @@ class ContrastView:
     def _draw_histograms(self, reference: np.ndarray, plane: np.ndarray) -> None:
         both = (self.lab.histograms(reference), self.lab.histograms(plane))
         with self.figure.batch_update():
-            for index, name in enumerate(LINES):
+            for index, name in enumerate(model.LINES):
                 for column, shares in enumerate(both):
                     self.figure.data[2 * index + column].y = shares.get(name, np.zeros(0))
 
@@ -179,8 +173,8 @@ def _histogram_figure() -> Any:
     figure = go.FigureWidget().set_subplots(
         1, 2, shared_yaxes=True, horizontal_spacing=0.03, subplot_titles=("source", "this scanner")
     )
-    for name, (colour, dash) in LINES.items():
-        line = {"color": colour, "dash": dash, "width": 4 if name == "lesion" else 3}
+    for name, (colour, dash, width) in model.LINES.items():
+        line = {"color": colour, "dash": dash, "width": width}
         for column in (1, 2):
             trace = go.Scatter(
                 x=middles, y=[], name=name, mode="lines", line=line, showlegend=column == 1
@@ -197,7 +191,11 @@ def _histogram_figure() -> Any:
         dragmode=False,
     )
     figure.update_xaxes(
-        title_text="intensity (normalised)", title_standoff=4, fixedrange=True, gridcolor="#e5e5e5"
+        title_text="intensity (normalised)",
+        title_standoff=4,
+        range=[model.BINS[0] - 0.2, model.BINS[-1] + 0.2],  # what is counted at the ends is seen
+        fixedrange=True,
+        gridcolor="#e5e5e5",
     )
     figure.update_yaxes(fixedrange=True, gridcolor="#e5e5e5")
     figure.update_yaxes(title_text="voxels, %", row=1, col=1)

@@ -13,7 +13,7 @@ from cdseg_teach.slices import BLACK, BLUE, GREEN, PINK, RED
 
 go = load_plotly()
 
-POINTS = 400  # per curve: more cannot be told apart, and redrawing them costs steps
+POINTS = 200  # per curve: more cannot be told apart, and redrawing them costs steps
 CURVES = ("loss_seg", "loss_adv", "discriminator_accuracy", "dsc_source", "dsc_target")
 _STYLE = {
     "loss_seg": (1, GREEN, "solid", None),

@@ -5,6 +5,7 @@ import pytest
 
 from cdseg_teach.anatomy import Grid
 from cdseg_teach.cohorts import brain_study
+from cdseg_teach.cohorts.brain import tissues_of
 from cdseg_teach.problems import Problem
 from cdseg_teach.scanners import DATA_SET_1
 
@@ -73,6 +74,25 @@ def test_the_dial_moves_the_target_and_leaves_the_source():
     half, whole = small(shift=0.5), small()
     assert np.array_equal(images(half.source), images(whole.source))
     assert not np.array_equal(images(half.target), images(whole.target))
+
+
+@pytest.mark.parametrize("shift", [0.5, 1.0])
+def test_what_fills_a_voxel_is_known_afterwards(shift):
+    study = small(shift=shift)
+    for person in (study.source.train[1], study.target.test[0], study.target.train[0]):
+        filled = tissues_of(person, study.seed, GRID)
+        everything = sum(filled.values())
+        assert everything.max() <= 1 + 1e-5
+        assert ((everything > 0.5) != (person.image != 0).any(axis=0)).mean() < 1e-3
+    lesion = sum(filled[name] for name in ("oedema", "contusion", "haemorrhage", "microbleed"))
+    assert ((lesion >= 0.5) != study.target.labelled_train[0].label).mean() < 1e-3
+
+
+def test_somebody_of_another_study_is_refused():
+    person = small(seed=0).target.test[0]
+    for wrong in ({"seed": 1, "grid": GRID}, {"seed": 0}):
+        with pytest.raises(Problem, match=r"sub-target0test00 is not of brain_study\([01]\)"):
+            tissues_of(person, **wrong)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cdseg_teach.labs.contrast import ContrastLab
+from cdseg_teach.labs.contrast import LINES, ContrastLab
 from cdseg_teach.labs.contrast_view import ContrastView
 from cdseg_teach.problems import Problem
 from cdseg_teach.scanners import DATA_SET_1, DATA_SET_2
@@ -78,6 +78,34 @@ def test_controls_follow_and_say_what_is_wrong(lab: ContrastLab) -> None:
     view.channel.value = 0
     assert view.pictures[1].value != before
     assert view.knobs["TI"].layout.visibility == "visible"
+
+
+def test_a_histogram_counts_every_voxel_even_those_beyond_its_bins(lab: ContrastLab) -> None:
+    plane = np.full(lab.planes()[0].shape, -10.0)
+    for shares in lab.histograms(plane).values():
+        assert shares[0] == pytest.approx(100)
+        assert shares.sum() == pytest.approx(100)
+
+
+def test_in_print_the_histograms_are_seen_and_told_apart_without_colour(lab: ContrastLab) -> None:
+    lab.dial(1)
+    picture = lab.picture()
+    *_, source, this = picture.axes
+    for axes, plane in zip((source, this), lab.planes(), strict=True):
+        drawn = {line.get_label(): line for line in axes.get_lines()}
+        assert list(drawn) == list(LINES)
+        assert len({line.get_linestyle() for line in drawn.values()}) == len(LINES)
+        for name, shares in lab.histograms(plane).items():
+            np.testing.assert_array_equal(drawn[name].get_ydata(), shares)
+    assert source.get_ylim() == this.get_ylim()
+    assert [text.get_text() for text in picture.legends[0].get_texts()] == list(LINES)
+    before, after = (plane[lab.tissues["CSF"]].mean() for plane in lab.planes())
+    assert f"CSF {before:.1f} and {after:.1f}" in picture.alt
+
+
+def test_the_picture_says_which_knob_was_turned(lab: ContrastLab) -> None:
+    lab.turn("TE", 40)
+    assert lab.picture().axes[1].get_title() == "GE/SWI, shift 0, TE 40"
 
 
 def test_one_bundle(lab: ContrastLab) -> None:

@@ -72,6 +72,19 @@ def test_nothing_went_wrong(source):
         assert output.get("name") != "stderr", output.get("text")
 
 
+def test_nothing_was_skipped(source):
+    """The text around a cell speaks of what it shows."""
+    mend = "set CDSEG_TEACH_DATA to the folder with open_ms, then run `make notebooks`"
+    for output in outputs(stored(source)):
+        assert "Skipped" not in output.get("text", ""), mend
+
+
+def test_nobodys_folders_are_stored(source):
+    for output in outputs(stored(source)):
+        said = output.get("text", "") + str(output.get("data", {}).get("text/plain", ""))
+        assert not re.search(r"(?<![\w.])(/|~/|[A-Z]:\\)[\w.-]+[/\\]", said), said
+
+
 def test_cells_are_short(source):
     for cell in code(stored(source)):
         assert len(cell.source.splitlines()) <= LONGEST, cell.source
