@@ -94,7 +94,7 @@ def _one_hot() -> tuple[Tensor, np.ndarray]:
     """One channel a label [10, Z, Y, X]."""
     labels, affine = read_heart()
     numbers = np.arange(1, len(LABELS) + 1)[:, None, None, None]
-    channels = labels.T == numbers
+    channels = numbers == labels.T
     return torch.from_numpy(channels).float(), affine
 
 
