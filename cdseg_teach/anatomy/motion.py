@@ -15,8 +15,8 @@ from torch import Tensor
 from cdseg_teach.anatomy.draw import normal, uniform
 from cdseg_teach.anatomy.warps import exponential
 
-SIZE_STD = 0.05  # of the logarithm of the heart's length
-POSE_STD_DEGREES = 4.0  # about each axis
+SIZE_STD = 0.06  # of the logarithm of the heart's length
+POSE_STD_DEGREES = 6.0  # about each axis
 REACH_MM = 110.0  # size and pose fade as exp(−(distance / reach)⁶)
 
 # Long axes (x, y, z) in mm of the real heart, from the valve plane to the apex.

@@ -182,7 +182,7 @@ def _soft(x: Tensor, y: Tensor, z: Tensor) -> dict[str, Tensor]:
 def _mediastinum(organs: dict[str, Tensor], x: Tensor, y: Tensor, z: Tensor) -> Tensor:
     """What the lungs leave free: heart and vessels in fat, fat above the heart and before it."""
     above = torch.maximum(_ellipse(x - 24, y + 24, 34, 42), 38 - z)
-    before = torch.maximum(_ellipse(x - 8, y - 50, 46, 18), z - 35)
+    before = torch.maximum(_ellipse(x - 8, y - 51, 40, 12), z - 35)
     around = {"heart": 4, "aorta": 4, "pulmonary": 3, "cava": 4, "gullet": 5, "airway": 3}
     parts = [organs[name] - thickness for name, thickness in around.items()]
     return torch.stack([above, before, *parts]).amin(0)
