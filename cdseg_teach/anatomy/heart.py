@@ -34,8 +34,8 @@ TISSUE_OF = {
     **dict.fromkeys(("AO_wall", "PA_wall"), "vessel_wall"),
 }
 
-# 128 mm from below the apex to the branching of the pulmonary artery, as a stack of cine slices of
-# 8 mm; 240 mm in the plane show the whole thorax but its right flank.
+# A stack of cine slices of 8 mm, 128 mm from the apex (its last millimetres may be cut) to the
+# branching of the pulmonary artery; 240 mm in the plane show the whole thorax but its right flank.
 HEART_GRID = Grid((16, 96, 96), (8.0, 2.5, 2.5), centre_mm=(12.0, -30.0, 5.0), fine=4)
 
 SUBCUTANEOUS_MM = (6.0, 20.0)  # fat between skin and muscle, chosen
@@ -132,9 +132,9 @@ def _layers(organs: dict[str, Tensor], fat_mm: Tensor) -> Iterator[tuple[str, Te
     yield from (("AO", o["ascending"]), ("left_blood", o["aorta"]), ("vessel_wall", o["aorta"] - 2))
     yield from (("PA", o["trunk"]), ("right_blood", o["pulmonary"]))
     yield "vessel_wall", o["pulmonary"] - 1.5
-    yield from (("right_blood", o["cava"]), ("vessel_wall", o["cava"] - 1))
-    yield from (("left_blood", o["veins"]), ("vessel_wall", o["veins"] - 1))
-    yield from (("air", o["airway"]), ("muscle", o["airway"] - 1.5), ("muscle", o["gullet"]))
+    yield from (("right_blood", o["cavae"]), ("vessel_wall", o["cavae"] - 1))
+    yield from (("left_blood", o["pulmonary_veins"]), ("vessel_wall", o["pulmonary_veins"] - 1))
+    yield from (("air", o["airway"]), ("muscle", o["airway"] - 1.5), ("muscle", o["oesophagus"]))
     yield from (("muscle", o["canal"]), ("muscle", o["disc"]))
     for bone in ("spine", "sternum", "ribs"):
         yield from (("marrow", o[bone] + SHELL_MM), ("cortical_bone", o[bone]))

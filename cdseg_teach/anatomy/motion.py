@@ -31,8 +31,8 @@ LEFT_SQUEEZE = (14.0, 1.4)
 RIGHT_SQUEEZE = (18.0, 1.1)
 DESCENT_MM = 13.0
 
-FIRST_MM, LAST_MM = -160.0, 160.0  # the cube on which the flow is integrated
-STEP_MM = 5.0
+CUBE_MM = 160.0  # the flow is integrated this far on each side of the heart's middle,
+STEP_MM = 5.0  # on a lattice of this step
 
 
 def move(points: Tensor, draws: Sequence[torch.Generator]) -> Tensor:
@@ -69,7 +69,7 @@ def flow(points: Tensor, size: Tensor, pose: Tensor, phase: Tensor) -> Tensor:
         [N, 1], 0 is end-diastole, 1 end-systole.
     """
     device = points.device
-    steps = torch.arange(FIRST_MM, LAST_MM + 1, STEP_MM, device=device)
+    steps = torch.arange(-CUBE_MM, CUBE_MM + 1, STEP_MM, device=device)
     z, y, x = torch.meshgrid(steps, steps, steps, indexing="ij")
     place = torch.stack([x, y, z], dim=-1)
     here = torch.exp(-((place.norm(dim=-1, keepdim=True) / REACH_MM) ** 6))
@@ -78,8 +78,8 @@ def flow(points: Tensor, size: Tensor, pose: Tensor, phase: Tensor) -> Tensor:
     for s, p, f in zip(size.to(device), pose.to(device), phase.to(device), strict=True):
         turned = torch.linalg.cross(p.expand_as(place), place)
         velocities.append(((s * place + turned) * here + f * beat).permute(3, 0, 1, 2))
-    displacement = exponential(-torch.stack(velocities) / LAST_MM) * LAST_MM
-    moved = F.grid_sample(displacement, points / LAST_MM, padding_mode="border", align_corners=True)
+    displacement = exponential(-torch.stack(velocities) / CUBE_MM) * CUBE_MM
+    moved = F.grid_sample(displacement, points / CUBE_MM, padding_mode="border", align_corners=True)
     return points + moved.permute(0, 2, 3, 4, 1)
 
 

@@ -49,11 +49,11 @@ TUBES: dict[str, list[list[Station]]] = {
         ],
         [(-3, -19, 71, 12), (-16, -32, 76, 10), (-34, -46, 74, 9), (-54, -54, 62, 7.5)],
     ],
-    "cava": [
+    "cavae": [
         [(48, -9, 30, 8), (53, -12, 44, 9), (57, -17, 60, 9), (58, -19, 90, 9), (56, -15, 145, 9)],
         [(50, -4, -30, 10), (50, -8, -45, 11), (47, -16, -65, 11), (44, -26, -130, 11)],
     ],
-    "veins": [
+    "pulmonary_veins": [
         [(44, -30, 39, 7), (58, -31, 43, 6.5), (82, -28, 52, 5)],
         [(45, -45, 22, 7), (60, -50, 19, 6.5), (84, -58, 10, 5)],
         [(1, -34, 51, 7), (-13, -33, 55, 6.5), (-34, -30, 60, 6), (-54, -26, 68, 5)],
@@ -64,7 +64,7 @@ TUBES: dict[str, list[list[Station]]] = {
         [(28, -53, 86, 7), (8, -50, 76, 6.5), (-10, -48, 67, 6), (-32, -51, 58, 5)],
         [(28, -53, 86, 7.5), (46, -51, 72, 7), (66, -51, 56, 6)],
     ],
-    "gullet": [[(22, -60, 145, 6.5), (22, -60, -60, 6.5), (10, -50, -130, 8)]],
+    "oesophagus": [[(22, -60, 145, 6.5), (22, -60, -60, 6.5), (10, -50, -130, 8)]],
 }
 
 # The chest as superellipses in the axial plane: half widths in x and y in mm.
@@ -183,7 +183,7 @@ def _mediastinum(organs: dict[str, Tensor], x: Tensor, y: Tensor, z: Tensor) -> 
     """What the lungs leave free: heart and vessels in fat, fat above the heart and before it."""
     above = torch.maximum(_ellipse(x - 24, y + 24, 34, 42), 38 - z)
     before = torch.maximum(_ellipse(x - 8, y - 51, 40, 12), z - 35)
-    around = {"heart": 4, "aorta": 4, "pulmonary": 3, "cava": 4, "gullet": 5, "airway": 3}
+    around = {"heart": 4, "aorta": 4, "pulmonary": 3, "cavae": 4, "oesophagus": 5, "airway": 3}
     parts = [organs[name] - thickness for name, thickness in around.items()]
     return torch.stack([above, before, *parts]).amin(0)
 

@@ -61,9 +61,9 @@ def test_great_vessels_stay_apart_and_inside_the_chest():
         indexing="ij",
     )  # fmt: skip
     organs = thorax_at(torch.stack([x, y, z], dim=-1)[None])
-    for one, other in (("aorta", "pulmonary"), ("aorta", "cava"), ("pulmonary", "cava")):
+    for one, other in (("aorta", "pulmonary"), ("aorta", "cavae"), ("pulmonary", "cavae")):
         both = (organs[one] < 0) & (organs[other] < 0)
         assert both.sum() <= 0.005 * (organs[one] < 0).sum(), (one, other)
-    for name in ("aorta", "pulmonary", "cava", "veins", "airway", "gullet"):
+    for name in ("aorta", "pulmonary", "cavae", "pulmonary_veins", "airway", "oesophagus"):
         assert (organs["cavity"][organs[name] < 0] < 0).all()
         assert ((organs[name] < 0) & (organs["spine"] < 0)).sum() == 0
