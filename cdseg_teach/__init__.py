@@ -33,6 +33,7 @@ _MODULE_OF = {
     "claim": "experiments.claims",
     "estimate": "methods",
     "evaluate": "evaluation",
+    "heart_study": "cohorts.heart",
     "lecture_pack": "experiments.pack",
     "load_study": "cohorts.load",
     "steps": "methods",

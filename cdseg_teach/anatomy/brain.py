@@ -17,12 +17,12 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from cdseg_teach.anatomy import lesions, veins
 from cdseg_teach.anatomy.draw import generators
 from cdseg_teach.anatomy.grid import Grid
+from cdseg_teach.anatomy.maps import TissueMaps
 from cdseg_teach.anatomy.warps import random_maps, resample
 from cdseg_teach.problems import Problem
 
@@ -45,31 +45,14 @@ NUCLEI = (
 
 
 @dataclass(frozen=True)
-class BrainMaps:
-    """What fills each voxel of N brains.
+class BrainMaps(TissueMaps):
+    """What fills each voxel of N brains; the tissues are :data:`TISSUES`."""
 
-    Parameters
-    ----------
-    fractions
-        [N, T, Z, Y, X] on the grid's lattice of anatomy, 0..1; they sum to at most 1, the rest is
-        air.
-    grid
-        The lattice.
-    names
-        The T tissues, :data:`TISSUES`.
-    """
-
-    fractions: Tensor
-    grid: Grid
     names: tuple[str, ...] = TISSUES
-
-    def __getitem__(self, tissue: str) -> Tensor:
-        """Fraction of one tissue: [N, Z, Y, X]."""
-        return self.fractions[:, self.names.index(tissue)]
 
     def brain(self) -> Tensor:
         """Voxels of the working grid that are mostly brain: bool [N, Z, Y, X]."""
-        return self.on_working_grid(self.fractions.sum(1)) > 0.5
+        return self.filled()
 
     def label(self) -> Tensor:
         """The reference segmentation, 1 where lesions fill at least half: uint8 [N, Z, Y, X].
@@ -79,10 +62,6 @@ class BrainMaps:
         """
         filled = sum(self.on_working_grid(self[name]) for name in LESIONS)
         return (torch.as_tensor(filled) >= 0.5).to(torch.uint8)
-
-    def on_working_grid(self, fraction: Tensor) -> Tensor:
-        """Mean of a map of anatomy over each working voxel: [N, Z·fine, Y, X] to [N, Z, Y, X]."""
-        return F.avg_pool3d(fraction[:, None], (self.grid.fine, 1, 1))[:, 0]
 
 
 def brain_subjects(

@@ -28,7 +28,8 @@ class Grid:
     spacing_mm
         (z, y, x), size of a working voxel in mm.
     centre_mm
-        (z, y, x), MNI152 coordinate of the grid's centre in mm.
+        (z, y, x), where the grid's centre lies in mm: of MNI152 for brains, from the middle of the
+        heart for hearts.
     fine
         Planes of anatomy to a working slice, at least 1.
 
@@ -69,7 +70,7 @@ class Grid:
 
     @property
     def affine(self) -> np.ndarray:
-        """4x4 NIfTI affine of the working grid: voxel (x, y, z) to MNI152 mm, RAS+."""
+        """4x4 NIfTI affine of the working grid: voxel (x, y, z) to mm, RAS+."""
         matrix = np.eye(4)
         for axis in range(3):
             size, step = self.shape[2 - axis], self.spacing_mm[2 - axis]
@@ -78,7 +79,7 @@ class Grid:
         return matrix
 
     def coordinates(self, device: torch.device | str = "cpu") -> Tensor:
-        """MNI152 mm of the voxels of anatomy: [3, Z·fine, Y, X], order (z, y, x)."""
+        """Place in mm of the voxels of anatomy: [3, Z·fine, Y, X], order (z, y, x)."""
         axes = [
             centre
             + step * (torch.arange(size, device=device, dtype=torch.float32) - (size - 1) / 2)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 
 import numpy as np
-from tqdm.auto import tqdm
 
-from cdseg_teach import __version__
 from cdseg_teach.anatomy import Grid, brain_subjects
 from cdseg_teach.anatomy.draw import subject_seed
-from cdseg_teach.cohorts.cache import cached_subjects
-from cdseg_teach.cohorts.normalise import normalise
-from cdseg_teach.cohorts.study import Cohort, Split, Study, Subject
+from cdseg_teach.cohorts.simulated import checked_sizes, imaged, simulated_cohort
+from cdseg_teach.cohorts.study import Cohort, Study, Subject
 from cdseg_teach.problems import Problem, checked_seed
 from cdseg_teach.scanners import DATA_SET_1, DATA_SET_2, Scanner, interpolate, render
 
@@ -57,9 +53,7 @@ def brain_study(
         subjects.
     """
     seed = checked_seed(seed)
-    sizes, grid = sizes or SIZES, grid or Grid()
-    if set(sizes) != set(SIZES) or min(sizes.values()) < 1:
-        raise Problem(f"sizes {sizes}: give train, validation and test at least one subject each")
+    sizes, grid = checked_sizes(sizes or SIZES), grid or Grid()
     shifted = interpolate(source, target, shift)
     differ = tuple(
         i for i, (a, b) in enumerate(zip(source.channels, target.channels, strict=True)) if a != b
@@ -74,46 +68,21 @@ def brain_study(
 
 
 def _cohort(role: str, scanner: Scanner, seed: int, sizes: dict[str, int], grid: Grid) -> Cohort:
-    splits = {name: _split(role, name, scanner, seed, count, grid) for name, count in sizes.items()}
-    return Cohort(
-        f"{role}: {scanner.name}",
+    def draw(name: str) -> Subject:
+        """Anatomy comes from one seed, what the scanner adds from another."""
+        maps = brain_subjects([subject_seed(seed, name, "anatomy")], grid)
+        return imaged(name, maps, render(maps, scanner, [subject_seed(seed, name, "scan")]))
+
+    return simulated_cohort(
+        role,
+        scanner.name,
         scanner.channels,
         ("lesion",),
-        labels_for_training=role == "source",
-        **splits,
+        seed=seed,
+        sizes=sizes,
+        recipe={"physics": PHYSICS, "scanner": repr(scanner), "grid": dataclasses.asdict(grid)},
+        draw=draw,
     )
-
-
-def _split(role: str, split: str, scanner: Scanner, seed: int, count: int, grid: Grid) -> Split:
-    names = tuple(f"sub-{role}{seed}{split}{number:02d}" for number in range(count))
-    recipe = {
-        "physics": PHYSICS,
-        "version": __version__,
-        "role": role,
-        "split": split,
-        "seed": seed,
-        "count": count,
-        "scanner": repr(scanner),
-        "grid": dataclasses.asdict(grid),
-    }
-    return Split(
-        names, lambda: cached_subjects(recipe, lambda: _render(names, scanner, seed, grid))
-    )
-
-
-def _render(names: tuple[str, ...], scanner: Scanner, seed: int, grid: Grid) -> Iterator[Subject]:
-    """Subjects one by one: their anatomy from one seed, what the scanner adds from another."""
-    few = len(names) < 5  # a second or so
-    for name in tqdm(names, desc="rendering", unit="subject", leave=False, disable=few):
-        maps = brain_subjects([subject_seed(seed, name, "anatomy")], grid)
-        image = render(maps, scanner, [subject_seed(seed, name, "scan")])[0].numpy()
-        yield Subject(
-            name=name,
-            image=normalise(image, maps.brain()[0].numpy()),
-            label=np.ascontiguousarray(maps.label()[0].numpy()),
-            spacing_mm=grid.spacing_mm,
-            affine=grid.affine,
-        )
 
 
 def tissues_of(subject: Subject, seed: int, grid: Grid | None = None) -> dict[str, np.ndarray]:
