@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cdseg_teach.anatomy.brain import BrainMaps
+from cdseg_teach.anatomy.maps import TissueMaps
 from cdseg_teach.anatomy.draw import normal
 from cdseg_teach.anatomy.grid import Grid
 from cdseg_teach.problems import Problem
@@ -192,7 +192,7 @@ def _check_window(level: float, width: float) -> None:
 
 
 def render_ct(
-    maps: BrainMaps, scanner: CtScanner, draws: Sequence[torch.Generator], spread: float = 1.0
+    maps: TissueMaps, scanner: CtScanner, draws: Sequence[torch.Generator], spread: float = 1.0
 ) -> Tensor:
     """HU of N subjects: [N, 1, Z, Y, X]; what no tissue fills is air.
 

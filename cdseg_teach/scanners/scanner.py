@@ -11,7 +11,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from cdseg_teach.anatomy.brain import BrainMaps
+from cdseg_teach.anatomy.maps import TissueMaps
 from cdseg_teach.anatomy.draw import generators, normal, smooth_field
 from cdseg_teach.problems import Problem
 from cdseg_teach.scanners import mr
@@ -112,7 +112,7 @@ def without_artefacts(scanner: AnyScanner) -> AnyScanner:
 
 
 def render(
-    maps: BrainMaps, scanner: Scanner | CtScanner, seeds: Sequence[int], *, spread: float = 1.0
+    maps: TissueMaps, scanner: Scanner | CtScanner, seeds: Sequence[int], *, spread: float = 1.0
 ) -> Tensor:
     """What a scanner makes of N subjects.
 
@@ -150,7 +150,7 @@ def render(
 
 
 def _render_mr(
-    maps: BrainMaps, scanner: Scanner, draws: Sequence[torch.Generator], spread: float
+    maps: TissueMaps, scanner: Scanner, draws: Sequence[torch.Generator], spread: float
 ) -> Tensor:
     tissue = _individual(tissue_values(maps.names, scanner.field_tesla), spread, draws)
     ideal = _ideal(maps, tissue, scanner, draws)
@@ -177,7 +177,7 @@ def _individual(
 
 
 def _ideal(
-    maps: BrainMaps, tissue: TissueValues, scanner: Scanner, draws: Sequence[torch.Generator]
+    maps: TissueMaps, tissue: TissueValues, scanner: Scanner, draws: Sequence[torch.Generator]
 ) -> Tensor:
     """The noiseless channels: [N, C, Z, Y, X] on the working grid."""
     signals = torch.stack([s.signal(tissue) for s in scanner.sequences], dim=1).to(maps.fractions)
@@ -200,7 +200,7 @@ def _ideal(
 
 
 def _banded(
-    maps: BrainMaps,
+    maps: TissueMaps,
     tissue: TissueValues,
     sequence: BalancedSsfp,
     draws: Sequence[torch.Generator],
@@ -216,7 +216,7 @@ def _banded(
 
 
 def _susceptibility_weighted(
-    maps: BrainMaps,
+    maps: TissueMaps,
     magnitude: Tensor,
     blood: Tensor,
     chi: Tensor,
