@@ -125,8 +125,9 @@ def _methods(asked: str | None, studies: Studies) -> list[str]:
 
     if asked is not None:
         return _names(asked)
-    shifted = studies(seed=0).shifted_channels
-    return [method for method in LECTURE_ROWS if shifted or not row_of(method).drops_shifted]
+    study = studies(seed=0)
+    droppable = 0 < len(study.shifted_channels) < len(study.source.channels)
+    return [method for method in LECTURE_ROWS if droppable or not row_of(method).drops_shifted]
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
@@ -181,13 +182,13 @@ def _studies(arguments: argparse.Namespace) -> Studies:
     folders = arguments.source, arguments.target
     channels = arguments.source_channels, arguments.target_channels
     if any(given is not None for given in (*folders, *channels)):
-        if not all(folders) or arguments.task:
+        if not all(folders) or arguments.task or arguments.direction:
             raise Problem("own data: give --source FOLDER and --target FOLDER, and no --task")
         of_source, of_target = (None if text is None else _names(text) for text in channels)
         return functools.partial(
             _own_study, *folders, source_channels=of_source, target_channels=of_target
         )
-    return _task(arguments.task or "brain")
+    return _task(arguments.task or "brain", arguments.direction)
 
 
 def _own_study(source: str, target: str, **options: Any) -> Study:
@@ -199,14 +200,17 @@ def _own_study(source: str, target: str, **options: Any) -> Study:
         return load_study(source, target, **options)
 
 
-def _task(name: str) -> Studies:
-    if name == "heart":
-        raise Problem("task 'heart' is not there yet; use brain")
-    if name != "brain":
-        raise Problem(f"task {name!r} is unknown; use brain")
-    from cdseg_teach.cohorts import brain_study
+def _task(name: str, direction: str | None) -> Studies:
+    from cdseg_teach.cohorts import brain_study, heart_study
+    from cdseg_teach.cohorts.heart import DIRECTIONS
 
-    return brain_study
+    if name not in ("brain", "heart"):
+        raise Problem(f"task {name!r} is unknown; use brain or heart")
+    if direction is not None and (name != "heart" or direction not in DIRECTIONS):
+        raise Problem(f"direction {direction!r}: use {' or '.join(DIRECTIONS)}, with --task heart")
+    if name == "brain":
+        return brain_study
+    return functools.partial(heart_study, direction=direction or DIRECTIONS[0])
 
 
 def _names(text: str) -> list[str]:
@@ -220,6 +224,11 @@ def _number(what: str, text: str, kind: Callable[[str], Number]) -> Number:
         raise Problem(f"{what} {text!r} is no {_KINDS[what]}; see --help") from None
 
 
+#: Of simulated cohorts, by what their anatomy is derived from.
+_LICENCES = {
+    "brain": "simulated from the ICBM152 2009 templates, whose terms apply",
+    "heart": "simulated from the heart of Rodero et al. 2021, CC BY 4.0",
+}
 _KINDS = {"seed": "whole number", "alpha": "number"}
 
 
@@ -245,7 +254,7 @@ def _add_sweep(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 
 def _add_run_options(parser: argparse.ArgumentParser, out: str) -> None:
-    parser.add_argument("--task", metavar="brain", help="the simulated study (default: brain)")
+    _add_task(parser)
     parser.add_argument("--source", metavar="FOLDER", help="own data instead of --task")
     parser.add_argument("--target", metavar="FOLDER", help="own data instead of --task")
     for side in ("source", "target"):
@@ -263,12 +272,17 @@ def _add_run_options(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--out", default=out, metavar=out)
 
 
+def _add_task(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--task", metavar="brain|heart", help="the simulated study (brain)")
+    parser.add_argument("--direction", metavar="mr_to_ct|ct_to_mr", help="of the heart (mr_to_ct)")
+
+
 def _data_make(arguments: argparse.Namespace) -> int:
     from cdseg_teach.experiments.export import write_study
 
-    study = _task(arguments.task)(seed=_number("seed", arguments.seed, int))
-    licence = "simulated from the ICBM152 2009 templates, whose terms apply"
-    write_study(study, arguments.out, licence=licence)
+    task = arguments.task or "brain"
+    study = _task(task, arguments.direction)(seed=_number("seed", arguments.seed, int))
+    write_study(study, arguments.out, licence=_LICENCES[task])
     print(f"written: {arguments.out}")
     return 0
 
@@ -288,7 +302,7 @@ def _add_data(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = commands.add_parser("data", help="write simulated cohorts, check your own")
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     make = actions.add_parser("make", help="write source and target of a task as NIfTI")
-    make.add_argument("--task", default="brain", metavar="brain")
+    _add_task(make)
     make.add_argument("--seed", default="0", metavar="N")
     make.add_argument("--out", required=True, metavar="FOLDER", help="new or empty")
     make.set_defaults(run=_data_make)

@@ -96,6 +96,8 @@ class Method:
             raise Problem(
                 f"study {study.name} has no shifted channel to leave out; ask for other methods"
             )
+        if len(study.shifted_channels) == len(study.source.channels):
+            raise Problem(f"study {study.name} has only shifted channels; ask for other methods")
         return study.without_channels(study.shifted_channels)
 
 

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cdseg_teach.anatomy.maps import TissueMaps
 from cdseg_teach.anatomy.draw import normal
 from cdseg_teach.anatomy.grid import Grid
+from cdseg_teach.anatomy.maps import TissueMaps
 from cdseg_teach.problems import Problem
 from cdseg_teach.scanners.artefacts import slice_profile
 

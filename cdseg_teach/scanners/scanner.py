@@ -11,8 +11,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from cdseg_teach.anatomy.maps import TissueMaps
 from cdseg_teach.anatomy.draw import generators, normal, smooth_field
+from cdseg_teach.anatomy.maps import TissueMaps
 from cdseg_teach.problems import Problem
 from cdseg_teach.scanners import mr
 from cdseg_teach.scanners.artefacts import bias_field, rician_noise, slice_profile
