@@ -31,13 +31,6 @@ START = Path("notebooks") / "00_start_here.ipynb"
 # JupyterLab would open with a question about news and ask its servers for updates: these settings
 # keep the question from the room, and the network out of it. A user's own settings still win.
 SETTINGS = Path(__file__).resolve().parent / "jupyterlab_settings"
-LECTURE_ROWS = (
-    "source",
-    "source_without_shifted_channel",
-    "source_longer",
-    "adversarial",
-    "oracle",
-)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -121,7 +114,7 @@ def _table(arguments: argparse.Namespace) -> int:
 
 def _methods(asked: str | None, studies: Studies) -> list[str]:
     """The rows asked for, or the lecture's: one of them needs a shifted channel to leave out."""
-    from cdseg_teach.experiments.recipes import row_of
+    from cdseg_teach.experiments.recipes import LECTURE_ROWS, row_of
 
     if asked is not None:
         return _names(asked)
@@ -237,7 +230,7 @@ def _add_table(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser.add_argument(
         "--methods",
         metavar="M,...",
-        help=f"default: {','.join(LECTURE_ROWS)}; the second only where a channel is shifted",
+        help="default: the rows of the lecture's table; an unknown one lists all",
     )
     parser.add_argument("--alpha", default="1", metavar="X", help="of the adversarial row")
     _add_run_options(parser, out="results.csv")

@@ -10,6 +10,7 @@ from toy import toy_study
 from cdseg_teach import cli, cohorts
 from cdseg_teach.experiments import executors, pack_build
 from cdseg_teach.experiments.export import write_study
+from cdseg_teach.experiments.recipes import LECTURE_ROWS
 
 SMALL = partial(toy_study, subjects=2)
 
@@ -91,7 +92,7 @@ def test_channels_are_paired_as_asked(tmp_path, command):
 
 def test_the_default_rows_are_the_lecture_s_where_a_channel_is_shifted(tmp_path):
     assert cli.main(["table", *ONE_STEP]) == 0
-    assert list(pd.read_csv("methods.csv").method) == list(cli.LECTURE_ROWS)
+    assert list(pd.read_csv("methods.csv").method) == list(LECTURE_ROWS)
 
 
 @pytest.mark.parametrize("channel", ["one", "other"])

@@ -82,13 +82,7 @@ class Plan:
     studies: Studies = brain_study
     reference: Callable[[], list[float]] = brain_reference
     steps: int | None = None
-    methods: tuple[str, ...] = (
-        "source",
-        "source_without_shifted_channel",
-        "source_longer",
-        "adversarial",
-        "oracle",
-    )
+    methods: tuple[str, ...] = recipes.LECTURE_ROWS
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6, 7)
     sweep_seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     alphas: tuple[float, ...] = (0.0, 0.1, 0.3, 1.0, 10.0, 100.0)

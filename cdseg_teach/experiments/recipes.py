@@ -195,6 +195,14 @@ METHODS = {
     "gin_batch_statistics": _test_time(BatchStatistics, 0, start="gin"),
     "oracle": Method(_on_target, "target images, target labels", SOURCE_STEPS),
 }
+#: The lecture's table, with a control and the reference: what the pack holds.
+LECTURE_ROWS = (
+    "source",
+    "source_without_shifted_channel",
+    "source_longer",
+    "adversarial",
+    "oracle",
+)
 #: Rows whose learner others begin with.
 STARTS = frozenset(row.start for row in METHODS.values() if row.start)
 
