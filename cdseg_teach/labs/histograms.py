@@ -36,7 +36,8 @@ def shares(values: np.ndarray) -> np.ndarray:
 
     What lies beyond them, such as a bleeding, is counted in the first or the last.
     """
-    return 100 * np.histogram(np.clip(values, BINS[0], BINS[-1]), BINS)[0] / len(values)
+    counts = np.histogram(np.clip(values, BINS[0], BINS[-1]), BINS)[0]
+    return 100 * counts / max(len(values), 1)
 
 
 def draw(axes: Axes, shares_of: Shares, lines: Lines, title: str = "") -> None:
