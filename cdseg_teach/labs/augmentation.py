@@ -41,9 +41,9 @@ KNOBS = {
     "Inversion": Knob(a.Inversion, "chance", 1, "for each channel to be inverted"),
     "Gamma": Knob(a.Gamma, "σ of ln γ", 1, "spread of the logarithm of the exponent"),
     "Bias field": Knob(a.BiasField, "σ of ln field", 1, "largest spread of the field's logarithm"),
-    "Noise": Knob(a.Noise, "largest σ", 1, "in standard deviations of the foreground"),
+    "Noise": Knob(a.Noise, "σ up to", 1, "in standard deviations of the foreground"),
     "Low resolution": Knob(a.LowResolution, "coarser by", 3, "1 makes pixels up to twice as large"),
-    "GIN": Knob(a.GIN, "largest weight", 1, "of the random network against the slice"),
+    "GIN": Knob(a.GIN, "weight up to", 1, "of the random network against the slice"),
     "Fourier": Knob(a.Fourier, "radius", 16, "cycles a slice below which amplitudes are another's"),
     "Synthesis": Knob(a.Synthesis, "weight", 1, "of what is painted from the label"),
 }
@@ -83,7 +83,8 @@ class AugmentationLab(Shown):
         self.subject = study.source.train[0] if subject is None else subject
         self.channels = study.source.channels
         self.channel, self.z, self.seed = (*study.shifted_channels, 0)[0], 0, 0
-        self._probability, self._strengths = 1.0, {"Gamma": KNOBS["Gamma"].default}
+        self._probability = 1.0
+        self._strengths = {name: KNOBS[name].default for name in ("Inversion", "Gamma")}
         self.look(z=self.subject.telling_slice() if z is None else z)
 
     @property
@@ -159,11 +160,10 @@ class AugmentationLab(Shown):
         """What each transform may see, and what has no picture."""
         target = self.study.target
         return (
-            "Each draw is what a network would be given in training; the numbers say the order. "
-            f"Fourier takes amplitudes from the unlabelled training slices of {target.name} "
-            f"({len(target.splits['train'].names)} subjects of T): it sees target images, the "
-            "others see the source alone. Synthesis paints from the slice's label. MixStyle mixes "
-            "features inside the network: it has no picture and is no part of this stack."
+            "Draws are what a network is given in training; numbers say the order. Fourier takes "
+            f"amplitudes from {len(target.splits['train'].names)} unlabelled training subjects of "
+            f"{target.name}: it sees target images, the others the source alone. Synthesis paints "
+            "from the label. MixStyle acts in the network: it has no picture, and is not in here."
         )
 
     def _transform(self, name: str, value: float) -> a.Transform:

@@ -14,7 +14,7 @@ from cdseg_teach.labs.display import Face, Fit, live, with_tooltip
 from cdseg_teach.methods.augmentation import Fourier
 from cdseg_teach.slices import encoded
 
-SIDE = 240  # pixels of a picture
+SIDE = 200  # pixels of a picture
 
 
 class AugmentationView(Face):
@@ -81,12 +81,18 @@ class AugmentationView(Face):
         row = w.Layout(width="100%", align_items="center")
         cells = []
         for name, used in self.used.items():
-            used.layout, self.strengths[name].layout = w.Layout(width="165px"), _stretched()
+            used.layout = w.Layout(width="160px", flex="0 0 auto")
+            self.strengths[name].layout = _stretched()
+            self.strengths[name].style = {"description_width": "110px"}
             cells.append(w.HBox([used, self.strengths[name]], layout=row))
         for slider in (self.z, self.probability):
-            slider.layout = _stretched()
+            slider.layout, slider.style = _stretched(), {"description_width": "initial"}
+        self.channel.layout, self.channel.style = (
+            w.Layout(width="220px", margin="2px 16px 2px 2px"),
+            self.z.style,
+        )
         columns = [
-            w.VBox([w.HTML(f"<h4>{name}</h4>"), picture])
+            w.VBox([w.HTML(f"<h4>{name}</h4>"), picture], layout=w.Layout(max_width=f"{SIDE}px"))
             for name, picture in zip(model.LINES, self.pictures, strict=True)
         ]
         caption = html.escape(self.lab.caption())
@@ -94,7 +100,7 @@ class AugmentationView(Face):
             [
                 w.HTML(STYLE),
                 w.HBox([self.channel, self.z, self.probability, self.again], layout=row),
-                _grid(cells, 3),
+                _grid(cells, 2),
                 _grid(columns, len(columns)),
                 self.figure,
                 Fit(),

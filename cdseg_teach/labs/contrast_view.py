@@ -16,11 +16,11 @@ RANGES = {"TR": (1.0, 4.2), "TE": (0.0, 2.5), "TI": (1.5, 3.7)}  # powers of ten
 SIDE = 288  # pixels of a picture
 STYLE = """<style>
 .cdseg-contrast {font-size: 16px; color: #111; background: #fff; padding: 4px 8px}
-.cdseg-contrast .widget-label, .cdseg-contrast select, .cdseg-contrast .widget-readout {font-size:
-  16px}
+.cdseg-contrast .widget-label, .cdseg-contrast select, .cdseg-contrast .widget-readout,
+  .cdseg-contrast label, .cdseg-contrast label span {font-size: 16px}
 .cdseg-contrast button {font-size: 16px; height: 34px; line-height: 20px}
-.cdseg-contrast button:focus-visible, .cdseg-contrast .noUi-handle:focus-visible {outline: 3px
-  solid #0072B2}
+.cdseg-contrast :is(button, input, select, .noUi-handle):focus-visible {outline: 3px solid
+  #0072B2}
 .cdseg-contrast h4 {font-size: 16px; margin: 0; line-height: 24px}
 .cdseg-contrast .cdseg-note {font-size: 15px; line-height: 20px; color: #333}
 </style>"""

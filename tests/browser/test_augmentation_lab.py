@@ -29,11 +29,11 @@ def test_stack_drag_and_draw_again(server: Server, notebook: Notebook) -> None:
 
     original, *seen = pictures(notebook)
     for what, act, said in (
-        ("a tick stacks", lambda: lab.get_by_label("Inversion").check(), "Inversion 0.5"),
-        ("a drag changes", lambda: notebook.drag("largest weight", 0.5), "GIN 0.5"),
-        ("an arrow key, too", lambda: notebook.slider("σ of ln γ").press("ArrowRight"), "0.45"),
+        ("a tick stacks", lambda: lab.get_by_label("Bias field").check(), "→ Bias field 0.5"),
+        ("a drag, too", lambda: notebook.drag("weight up to", 0.5), "→ GIN 0."),
+        ("a key changes", lambda: notebook.slider("σ of ln γ").press("ArrowRight"), "Gamma 0.45"),
         ("others are drawn", lambda: notebook.button("New draws").click(), "seed 1"),
-        ("a tick unstacks", lambda: lab.get_by_label("1. Gamma").uncheck(), ": Inversion"),
+        ("a tick unstacks", lambda: lab.get_by_label("2. Gamma").uncheck(), "Inversion 0.5 → Bias"),
     ):
         act()
         notebook.wait_for(
@@ -44,7 +44,7 @@ def test_stack_drag_and_draw_again(server: Server, notebook: Notebook) -> None:
         )
         now, *seen = pictures(notebook)
         assert now == original
-    assert lab.get_by_label("2. GIN").is_checked()
+    assert lab.get_by_label("3. GIN").is_checked()
     notebook.screenshot("augmentation-2-stacked")
     panel = notebook.page.locator(".jp-NotebookPanel-notebook").bounding_box()
     assert lab.bounding_box()["height"] <= panel["height"]
