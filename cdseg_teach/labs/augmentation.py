@@ -137,8 +137,8 @@ class AugmentationLab(Shown):
 
     def planes(self) -> np.ndarray:
         """Return the slice and its draws, float32 [1 + draws, Y, X]."""
-        both = torch.cat([self._slice(1), self._draw(self.stack, DRAWS)])
-        return both[:, self.channel].numpy()
+        planes = torch.cat([self._slice(1), self._draw(self.stack, DRAWS)])
+        return planes[:, self.channel].numpy()
 
     def histograms(self, planes: np.ndarray) -> dict[str, np.ndarray]:
         """Return name -> share of the foreground's pixels in each bin, in percent."""
@@ -161,9 +161,10 @@ class AugmentationLab(Shown):
         target = self.study.target
         return (
             "Draws are what a network is given in training; numbers say the order. Fourier takes "
-            f"amplitudes from {len(target.splits['train'].names)} unlabelled training subjects of "
-            f"{target.name}: it sees target images, the others the source alone. Synthesis paints "
-            "from the label. MixStyle acts in the network: it has no picture, and is not in here."
+            f"amplitudes from {len(target.splits['train'].names)} unlabelled training subjects "
+            f"({target.name}) and so sees target images, the others the source alone. Synthesis "
+            "paints from the label. MixStyle acts in the network: it has no picture, and is not "
+            "in here."
         )
 
     def _transform(self, name: str, value: float) -> a.Transform:

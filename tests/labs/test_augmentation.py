@@ -95,7 +95,7 @@ def test_fourier_takes_the_targets_training_images_and_the_caption_says_so(
     first = torch.from_numpy(study.target.train[0].image[:, 0])
     torch.testing.assert_close(fourier.others[0], first)
     assert len(fourier.others) == sum(s.image.shape[1] for s in study.target.train)
-    assert "3 unlabelled training subjects of T" in lab.caption()
+    assert "3 unlabelled training subjects (T)" in lab.caption()
     assert "MixStyle" in lab.caption()
 
 
