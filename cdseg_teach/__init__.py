@@ -16,6 +16,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 _MODULE_OF = {
     "Adversarial": "methods",
     "AlphaLab": "labs.alpha",
+    "AugmentationLab": "labs.augmentation",
     "BatchStatistics": "methods.test_time",
     "ClassPrior": "methods.test_time",
     "Cohort": "cohorts",

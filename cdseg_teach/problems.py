@@ -31,3 +31,9 @@ def checked_seed(seed: object) -> int:
     if number < 0:
         raise Problem(f"seed {seed!r} is not a whole number from 0 up")
     return number
+
+
+def check_index(what: str, index: int, count: int) -> None:
+    """A Problem unless there is such a slice, channel, ...: 0 to count - 1."""
+    if not 0 <= index < count:
+        raise Problem(f"no {what} {index}; choose from 0 to {count - 1}")

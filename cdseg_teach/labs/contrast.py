@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from cdseg_teach import plots, slices
 from cdseg_teach.anatomy import BrainMaps, Grid, brain_subjects
 from cdseg_teach.cohorts.normalise import normalise
+from cdseg_teach.labs import histograms
 from cdseg_teach.labs.display import Shown
-from cdseg_teach.problems import Problem
+from cdseg_teach.problems import Problem, check_index
 from cdseg_teach.scanners import DATA_SET_1, DATA_SET_2, Scanner, interpolate, render
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 # Slices that are rendered: the one shown, and what its slice profile and field need beside it.
 SLAB = 5
 TISSUES = {"grey matter": "grey", "white matter": "white", "CSF": "csf"}
-BINS = np.linspace(-4, 6, 61)
 # Colour, line and width of each tissue's histogram, in the widget and in print: no two lines alike.
 LINES = {
     "grey matter": (slices.BLACK, "solid", 2),
@@ -30,7 +27,6 @@ LINES = {
     "lesion": (slices.RED, "dashdot", 4),
 }
 KNOBS = {"TR": "tr_ms", "TE": "te_ms", "TI": "ti_ms"}
-DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}  # plotly's and matplotlib's
 
 
 class ContrastLab(Shown):
@@ -68,7 +64,7 @@ class ContrastLab(Shown):
         self.seed, self.source, self.target = seed, source, target
         label = maps.label()[0].numpy()
         self.z = int(label.sum(axis=(1, 2)).argmax()) if z is None else z
-        _check_index("slice", self.z, len(label))
+        check_index("slice", self.z, len(label))
         self._maps, self._at = _slab(maps, self.z)
         inside = {
             name: self._maps.on_working_grid(self._maps[key])[0] > 0.8
@@ -132,7 +128,7 @@ class ContrastLab(Shown):
 
     def choose(self, channel: int) -> None:
         """Show another channel, with the dial where it is."""
-        _check_index("channel", channel, len(self.channels))
+        check_index("channel", channel, len(self.channels))
         self.channel, self._turned = channel, {}
 
     def planes(self) -> tuple[np.ndarray, np.ndarray]:
@@ -142,13 +138,9 @@ class ContrastLab(Shown):
         return self._source_plane[self.channel], self._render(self.scanner)
 
     def histograms(self, plane: np.ndarray) -> dict[str, np.ndarray]:
-        """Return tissue -> share of its voxels in each of `BINS`, in percent.
-
-        What lies beyond them, such as a bleeding, is counted in the first or the last.
-        """
-        shown = np.clip(plane, BINS[0], BINS[-1])
-        present = {name: shown[mask] for name, mask in self.tissues.items() if mask.any()}
-        return {name: 100 * np.histogram(v, BINS)[0] / len(v) for name, v in present.items()}
+        """Return tissue -> share of its voxels in each bin, in percent."""
+        present = {name: plane[mask] for name, mask in self.tissues.items() if mask.any()}
+        return {name: histograms.shares(values) for name, values in present.items()}
 
     def _render(self, scanner: Scanner) -> np.ndarray:
         image = render(self._maps, scanner, [self.seed])[0].numpy()
@@ -185,17 +177,9 @@ class ContrastLab(Shown):
             places[place].set_title(title, fontsize=plots.INK + 2)
             places[place].set_axis_off()
         for place, values, title in zip("de", planes, titles[:2], strict=True):
-            self._draw_histograms(places[place], values, title)
+            histograms.draw(places[place], self.histograms(values), LINES, title)
         places["e"].sharey(places["d"])
-        lines = places["d"].get_lines()
-        figure.legend(
-            handles=lines,
-            loc="outside lower center",
-            ncols=len(lines),
-            fontsize=plots.INK,
-            frameon=False,
-            handlelength=3,
-        )
+        histograms.explain(figure, places["d"])
         return figure
 
     def _in_words(self, planes: tuple[np.ndarray, np.ndarray], titles: tuple[str, ...]) -> str:
@@ -208,13 +192,6 @@ class ContrastLab(Shown):
             f"Slice {self.z} by {titles[0]}, by the scanner {titles[1]}, and their difference. "
             f"Below, each tissue's histogram by the two; mean intensities: {', '.join(means)}."
         )
-
-    def _draw_histograms(self, axes: Axes, plane: np.ndarray, title: str) -> None:
-        middles = (BINS[1:] + BINS[:-1]) / 2
-        for name, shares in self.histograms(plane).items():
-            colour, dash, width = LINES[name]
-            axes.plot(middles, shares, DASHES[dash], color=colour, lw=width, label=name)
-        plots.dress(axes, "intensity (normalised)", "voxels (%)", title)
 
 
 def grey(plane: np.ndarray) -> np.ndarray:
@@ -235,11 +212,6 @@ def difference(plane: np.ndarray, limit: float = 3.0) -> np.ndarray:
 
 def _only(scanner: Scanner, channel: int) -> Scanner:
     return dataclasses.replace(scanner, sequences=(scanner.sequences[channel],))
-
-
-def _check_index(what: str, index: int, count: int) -> None:
-    if not 0 <= index < count:
-        raise Problem(f"no {what} {index}; choose from 0 to {count - 1}")
 
 
 def _slab(maps: BrainMaps, z: int) -> tuple[BrainMaps, int]:

@@ -3,46 +3,40 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import ipywidgets as w
-import numpy as np
 
 from cdseg_teach.labs import contrast as model
-from cdseg_teach.labs.display import Fit, load_plotly, with_tooltip
-from cdseg_teach.problems import Problem
+from cdseg_teach.labs import histograms
+from cdseg_teach.labs.display import Face, Fit, live, with_tooltip
 from cdseg_teach.slices import BLUE, RED, encoded
-
-go = load_plotly()
 
 RANGES = {"TR": (1.0, 4.2), "TE": (0.0, 2.5), "TI": (1.5, 3.7)}  # powers of ten of a millisecond
 SIDE = 288  # pixels of a picture
 STYLE = """<style>
 .cdseg-contrast {font-size: 16px; color: #111; background: #fff; padding: 4px 8px}
-.cdseg-contrast .widget-label, .cdseg-contrast select, .cdseg-contrast .widget-readout {font-size:
-  16px}
+.cdseg-contrast .widget-label, .cdseg-contrast select, .cdseg-contrast .widget-readout,
+  .cdseg-contrast label, .cdseg-contrast label span {font-size: 16px}
 .cdseg-contrast button {font-size: 16px; height: 34px; line-height: 20px}
-.cdseg-contrast button:focus-visible, .cdseg-contrast .noUi-handle:focus-visible {outline: 3px
-  solid #0072B2}
+.cdseg-contrast :is(button, input, select, .noUi-handle):focus-visible {outline: 3px solid
+  #0072B2}
 .cdseg-contrast h4 {font-size: 16px; margin: 0; line-height: 24px}
 .cdseg-contrast .cdseg-note {font-size: 15px; line-height: 20px; color: #333}
 </style>"""
 
 
-class ContrastView:
+class ContrastView(Face):
     """Controls and pictures of a `ContrastLab`."""
 
     def __init__(self, lab: model.ContrastLab) -> None:
         self.lab = lab
-        self._updating = False
         self._make_controls()
         self.pictures = [
             w.Image(format="png", layout=w.Layout(width=f"{SIDE}px", height=f"{SIDE}px"))
             for _ in range(3)
         ]
-        self.figure = _histogram_figure()
+        self.figure = histograms.empty_figure(model.LINES, ("source", "this scanner"))
         self.status = w.HTML()
         self.widget = self._arranged()
         self.refresh()
@@ -87,12 +81,12 @@ class ContrastView:
         self.presets = []
         for scanner, shift in ((lab.source, 0.0), (lab.target, 1.0)):
             button = w.Button(description=scanner.name, layout=w.Layout(width="auto"))
-            button.on_click(lambda _, shift=shift: self._do(lambda: lab.dial(shift)))
+            button.on_click(lambda _, shift=shift: self.do(lambda: lab.dial(shift)))
             self.presets.append(with_tooltip(button, f"Set the dial to {shift:g}"))
-        self.channel.observe(self._guarded(lab.choose), "value")
-        self.dial.observe(self._guarded(lab.dial), "value")
+        self.channel.observe(self.guarded(lab.choose), "value")
+        self.dial.observe(self.guarded(lab.dial), "value")
         for name, knob in self.knobs.items():
-            knob.observe(self._guarded(partial(lab.turn, name)), "value")
+            knob.observe(self.guarded(partial(lab.turn, name)), "value")
 
     def _arranged(self) -> w.Widget:
         row = w.Layout(width="100%", align_items="center")
@@ -125,79 +119,19 @@ class ContrastView:
         box.add_class("cdseg-contrast")
         return box
 
-    def _guarded(self, act: Callable[[Any], None]) -> Callable[[Any], None]:
-        """Tell what the user does to a control from what `refresh` does to it."""
-        return lambda change: None if self._updating else self._do(lambda: act(change["new"]))
-
-    def _do(self, act: Callable[[], None]) -> None:
-        try:
-            act()
-            message = ""
-        except Problem as problem:
-            message = str(problem)
-        self.refresh(message)
-
     def refresh(self, message: str = "") -> None:
         """Show the lab's state, and a message if something could not be done."""
-        self._updating = True
-        try:
+        with self.updating():
             self.channel.value, self.dial.value = self.lab.channel, self.lab.shift
             values = self.lab.knobs
             for name, knob in self.knobs.items():
                 knob.layout.visibility = "visible" if name in values else "hidden"
                 if name in values:
                     knob.value = values[name]
-        finally:
-            self._updating = False
         reference, plane = self.lab.planes()
         shown = (model.grey(reference), model.grey(plane), model.difference(plane - reference))
         for picture, pixels in zip(self.pictures, shown, strict=True):
             picture.value = encoded(pixels, (SIDE, SIDE))
-        self._draw_histograms(reference, plane)
-        text = html.escape(message or repr(self.lab))
-        self.status.value = (
-            f"<span class='cdseg-note' role='status' aria-live='polite'>{text}</span>"
-        )
-
-    def _draw_histograms(self, reference: np.ndarray, plane: np.ndarray) -> None:
-        both = (self.lab.histograms(reference), self.lab.histograms(plane))
-        with self.figure.batch_update():
-            for index, name in enumerate(model.LINES):
-                for column, shares in enumerate(both):
-                    self.figure.data[2 * index + column].y = shares.get(name, np.zeros(0))
-
-
-def _histogram_figure() -> Any:
-    """Return two panels that share an axis: the source's histograms, and this scanner's."""
-    middles = (model.BINS[1:] + model.BINS[:-1]) / 2
-    figure = go.FigureWidget().set_subplots(
-        1, 2, shared_yaxes=True, horizontal_spacing=0.03, subplot_titles=("source", "this scanner")
-    )
-    for name, (colour, dash, width) in model.LINES.items():
-        line = {"color": colour, "dash": dash, "width": width}
-        for column in (1, 2):
-            trace = go.Scatter(
-                x=middles, y=[], name=name, mode="lines", line=line, showlegend=column == 1
-            )
-            figure.add_trace(trace, row=1, col=column)
-    figure.update_layout(
-        template="none",
-        height=230,
-        margin={"l": 56, "r": 8, "t": 26, "b": 44},
-        font={"size": 16},
-        autosize=True,
-        legend={"font": {"size": 16}},
-        hovermode=False,
-        dragmode=False,
-    )
-    figure.update_xaxes(
-        title_text="intensity (normalised)",
-        title_standoff=4,
-        range=[model.BINS[0] - 0.2, model.BINS[-1] + 0.2],  # what is counted at the ends is seen
-        fixedrange=True,
-        gridcolor="#e5e5e5",
-    )
-    figure.update_yaxes(fixedrange=True, gridcolor="#e5e5e5")
-    figure.update_yaxes(title_text="voxels, %", row=1, col=1)
-    figure._config = {"responsive": True, "displayModeBar": False}
-    return figure
+        both = [self.lab.histograms(reference), self.lab.histograms(plane)]
+        histograms.fill(self.figure, model.LINES, both)
+        self.status.value = live(message or repr(self.lab))

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import base64
+import html
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import anywidget
+
+from cdseg_teach.problems import Problem
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -56,6 +61,47 @@ class Fit(anywidget.AnyWidget):
     }
     export default { render };
     """
+
+
+def live(text: str) -> str:
+    """Return a line of text that a screen reader says when it changes."""
+    said = html.escape(text)
+    return f"<span class='cdseg-note' role='status' aria-live='polite'>{said}</span>"
+
+
+class Face:
+    """Base of what shows a lab: the user moves a control and something is done; `refresh` shows it.
+
+    What `refresh` does to controls within `updating` is told from what the user does.
+    """
+
+    _updating = False
+
+    def refresh(self, message: str = "") -> None:
+        """Show the lab's state, and a message if something could not be done."""
+        raise NotImplementedError
+
+    @contextmanager
+    def updating(self) -> Iterator[None]:
+        """Within, controls move without an effect."""
+        self._updating = True
+        try:
+            yield
+        finally:
+            self._updating = False
+
+    def guarded(self, act: Callable[[Any], None]) -> Callable[[Any], None]:
+        """Return what a control calls: `act` with its new value, if the user moved it."""
+        return lambda change: None if self._updating else self.do(lambda: act(change["new"]))
+
+    def do(self, act: Callable[[], None]) -> None:
+        """Do something; what cannot be is said in the lab, where the room looks."""
+        try:
+            act()
+            message = ""
+        except Problem as problem:
+            message = str(problem)
+        self.refresh(message)
 
 
 class Shown:

@@ -18,6 +18,8 @@ import cdseg_teach as ct  # noqa: E402  its import is what is measured
 
 IMPORTED = time.perf_counter() - STARTED
 
+from cdseg_teach.labs.augmentation import KNOBS  # noqa: E402
+from cdseg_teach.labs.augmentation_view import AugmentationView  # noqa: E402
 from cdseg_teach.labs.contrast_view import ContrastView  # noqa: E402
 
 
@@ -55,6 +57,14 @@ def main() -> None:
     shifts = iter([0.1, 0.3, 0.5, 0.7, 0.9])
     drawn = seconds(lambda: setattr(view.dial, "value", next(shifts)), 5)
     show("contrast lab, slider to pictures", 1000 * drawn, "ms", "<= 100")
+
+    augmentation = ct.AugmentationLab(study)
+    for name in KNOBS:
+        augmentation.use(name)
+    strength = AugmentationView(augmentation).strengths["GIN"]
+    strengths = iter([0.1, 0.3, 0.5, 0.7, 0.9])
+    drawn = seconds(lambda: setattr(strength, "value", next(strengths)), 5)
+    show("augmentation lab, all transforms stacked", 1000 * drawn, "ms", "<= 100")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,52 @@
+"""Stack transforms, drag a strength, draw again: the augmentation lab in a real JupyterLab."""
+
+from __future__ import annotations
+
+import pytest
+from driving import Notebook, Server
+
+pytestmark = pytest.mark.browser
+
+CELLS = (
+    "from toy import toy_study\nimport cdseg_teach as ct",
+    "ct.AugmentationLab(toy_study(size=64))",
+)
+STATUS = ".cdseg-augmentation [role=status]"
+
+
+def pictures(notebook: Notebook) -> list[str]:
+    """Where the browser holds the five pictures: another address for each picture."""
+    found = notebook.page.locator(".cdseg-augmentation img").all()
+    return [str(image.get_attribute("src")) for image in found]
+
+
+def test_stack_drag_and_draw_again(server: Server, notebook: Notebook) -> None:
+    notebook.open(server.write("augmentation.ipynb", *CELLS)).run_all()
+    lab = notebook.page.locator(".cdseg-augmentation")
+    lab.scroll_into_view_if_needed()
+    notebook.wait_for(lambda: lab.locator(".trace.scatter").count() == 5, "the histograms appear")
+    notebook.screenshot("augmentation-1-opened")
+
+    original, *seen = pictures(notebook)
+    for what, act, said in (
+        ("a tick stacks", lambda: lab.get_by_label("Bias field").check(), "→ Bias field 0.5"),
+        ("a drag, too", lambda: notebook.drag("weight up to", 0.5), "→ GIN 0."),
+        ("a key changes", lambda: notebook.slider("σ of ln γ").press("ArrowRight"), "Gamma 0.45"),
+        ("others are drawn", lambda: notebook.button("New draws").click(), "seed 1"),
+        ("a tick unstacks", lambda: lab.get_by_label("2. Gamma").uncheck(), "Inversion 0.5 → Bias"),
+    ):
+        act()
+        notebook.wait_for(
+            lambda before=seen, said=said: (
+                said in notebook.text(STATUS) and pictures(notebook)[1:] != before
+            ),
+            what,
+        )
+        now, *seen = pictures(notebook)
+        assert now == original
+    assert lab.get_by_label("3. GIN").is_checked()
+    notebook.screenshot("augmentation-2-stacked")
+    panel = notebook.page.locator(".jp-NotebookPanel-notebook").bounding_box()
+    assert lab.bounding_box()["height"] <= panel["height"]
+    assert lab.bounding_box()["width"] <= panel["width"]
+    assert notebook.errors() == []
