@@ -165,7 +165,9 @@ def run_job(job: Job, start: Start | None = None) -> Outcome:
             begun = _start_of(job, study)
             load_weights(begun, start.weights)
         if job.method == job.start and begun is not None and start is not None:
-            return _outcome(job, study, begun, begun, Training(start.seconds))
+            # All weights of a row from scratch are new; only the source learner is what it was.
+            known = begun if job.method == "source" else None
+            return _outcome(job, study, begun, known, Training(start.seconds))
         learner = predictor_of(
             job.method,
             study,

@@ -99,8 +99,9 @@ def report(rows: pd.DataFrame) -> str:
     if {"adversarial", "source_longer"} <= set(rows.method):
         parts.append(f"\nadversarial - source_longer, DSC on T: {paired_gain(rows)}")
     if {"adversarial", "source", "oracle"} <= set(rows.method):
-        share = f"{100 * recovered(rows):.0f} %"
-        parts.append(f"way from source to oracle that adversarial recovers: {share}")
+        share = recovered(rows)
+        told = "there is none" if np.isnan(share) else f"{100 * share:.0f} %"
+        parts.append(f"way from source to oracle that adversarial recovers: {told}")
     if set(rows.task) == {"brain"}:
         parts += [
             f"\nFor comparison, the lecture's own table ({LECTURE_SOURCE}), on T:",
