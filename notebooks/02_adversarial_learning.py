@@ -52,7 +52,8 @@ print(inspect.getsource(ct.Adversarial.step))
 # **Beside the slide.** One backward pass serves both players. The discriminator receives the gradient
 # of $\mathcal{L}_{adv}$ and learns to tell the scanners apart. On its way into the segmenter, the same
 # gradient passes `reverse_gradient`. This multiplies it by −α, so it arrives as the gradient of
-# $-\alpha\,\mathcal{L}_{adv}$: two lines, and the minus sign of the slide.
+# $-\alpha\,\mathcal{L}_{adv}$: two lines, and the minus sign of the slide. (Flipped labels are a variant
+# for a discriminator that is too strong; `objective` is "reversal" here.)
 
 # %%
 from cdseg_teach.networks import ReverseGradient
