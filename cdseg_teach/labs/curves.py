@@ -102,7 +102,7 @@ def _curve(name: str, pinned: bool) -> Any:
 
 
 def _dress(figure: Any) -> None:
-    figure.update_layout(LAYOUT, shapes=[level(50, "y3"), level(0.693, "y"), cursor(0)])
+    figure.update_layout(LAYOUT, shapes=[_level(50, "y3"), _level(0.693, "y"), cursor(0)])
     figure.update_annotations(font_size=17, xanchor="left", x=0.0)
     figure.layout.annotations[1].update(x=figure.layout.xaxis2.domain[0])
     for text, y, ref, side in (
@@ -138,8 +138,7 @@ def _dress(figure: Any) -> None:
     figure.update_yaxes(showticklabels=False, title_text="PC 2", title_standoff=4, row=1, col=2)
 
 
-def level(y: float, axis: str) -> dict[str, Any]:
-    """Return a dotted line at a height of one of the y axes."""
+def _level(y: float, axis: str) -> dict[str, Any]:
     line = {"color": "#555", "width": 2, "dash": "dot"}
     return {
         "type": "line",
