@@ -24,7 +24,8 @@ STYLE = """<style>
   .cdseg-lab label span {font-size: 16px}
 .cdseg-lab .cdseg-main .widget-readout {font-size: 26px; font-weight: bold; min-width: 72px;
   overflow: visible}
-.cdseg-lab .cdseg-main .widget-label {font-size: 26px; font-weight: bold}
+.cdseg-lab .cdseg-main .widget-label {font-size: 26px; font-weight: bold; line-height: 34px;
+  height: 34px}
 .cdseg-lab button:focus-visible, .cdseg-lab .noUi-handle:focus-visible {outline: 3px solid
   #0072B2; outline-offset: 1px}
 .cdseg-lab .cdseg-numbers {display: grid; grid-auto-flow: column; justify-content: space-between;

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 from scipy.special import entr
 from torch import nn
 
@@ -241,7 +242,7 @@ def collapse(lab: TestTimeLab, look: Look) -> str:
         return ""
     return (
         "Collapsed: every voxel is background. Nearly all of them are anyway, so this is the "
-        "cheapest way to be sure everywhere: entropy is as low as it can be, and nothing is found."
+        "cheapest way to be sure everywhere: entropy goes to 0, and nothing is found."
     )
 
 
@@ -273,7 +274,7 @@ def _picture(lab: TestTimeLab) -> plots.Picture:
     figure = plots.Picture(14, 4.2, alt=f"Test-time lab. {explained(lab, last)}")
     entropies, shares, *pictures = figure.subplots(1, 4, width_ratios=[1.2, 1.2, 1, 1])
     steps = [look.step for look in lab.frames]
-    for axes, name, scale, (colour, marker, line) in (
+    for axes, name, scale, (colour, marker, _) in (
         (entropies, "entropy", 1, plots.SERIES[3]),
         (shares, "dsc", 100, plots.SERIES[1]),
         (shares, "calibration_error", 100, plots.SERIES[2]),
@@ -281,13 +282,15 @@ def _picture(lab: TestTimeLab) -> plots.Picture:
         values = [scale * getattr(look, name) for look in lab.frames]
         label = {"dsc": "DSC"}.get(name, "calibration error")
         style = {"color": colour, "marker": marker, "markevery": 0.2, "lw": 2.5, "label": label}
-        axes.plot(steps, values, line, **style)
+        axes.plot(steps, values, **style)
         axes.axhline(scale * getattr(lab.before, name), color=colour, ls=":", lw=1.5)
     entropies.set_ylim(bottom=0)
     shares.set_ylim(0, 101)
     shares.legend(fontsize=plots.INK, frameon=False)
     plots.dress(entropies, "step", "entropy (nats)", "dotted: not adapted")
     plots.dress(shares, "step", "%")
+    for axes in (entropies, shares):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     seen = {"before": lab.before, f"step {last.step}": last}
     for axes, (title, look) in zip(pictures, seen.items(), strict=True):
         axes.imshow(shown_slice(lab, look))

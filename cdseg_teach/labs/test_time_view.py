@@ -73,12 +73,11 @@ class TestTimeView(SteppedView):
 
     def _make_controls(self) -> None:
         lab = self.lab
-        weights = [i / 10 for i in range(11)]
         self.controls = {
             "subject": w.Dropdown(description="Patient", options=[*lab.subjects]),
             "method": w.Dropdown(description="Method", options=[*model.METHODS]),
-            "learning_rate": _slider("Learning rate", [*RATES, lab.settings.learning_rate]),
-            "source_weight": _slider("Weight of S", [*weights, lab.settings.source_weight]),
+            "learning_rate": _slider("Learning rate", RATES),
+            "source_weight": _slider("Weight of S", [i / 10 for i in range(11)]),
             "parameters": w.Dropdown(
                 description="Moves", options=[("norm layers", "norm"), ("all weights", "all")]
             ),
@@ -100,13 +99,9 @@ class TestTimeView(SteppedView):
 
     def _arranged(self) -> w.Widget:
         controls = self.controls
-        for name, width in (
-            ("subject", "260px"),
-            ("method", "230px"),
-            ("parameters", "180px"),
-            ("predict_from", "290px"),
-        ):
-            controls[name].layout.width = width
+        widths = {"subject": 260, "method": 230, "parameters": 180, "predict_from": 290}
+        for name, width in widths.items():
+            controls[name].layout.width = f"{width}px"
         self.channel.layout.width = "200px"
         for control in (*controls.values(), self.channel):
             control.style = {"description_width": "initial"}
@@ -159,13 +154,6 @@ class TestTimeView(SteppedView):
         self._move_controls()
         self._draw_curves()
         self._draw_pictures(look)
-        now = f"prediction {model.predicted_from(self.lab, look.step)}"
-        for title, what, seen in zip(
-            self.titles, ("the learner, not adapted", now), (self.lab.before, look), strict=True
-        ):
-            title.value = (
-                f"<div class='cdseg-legend'><b>{what}</b><br>{seen.foreground:,} voxels</div>"
-            )
         self.numbers.value = _numbers(self.lab, step, look)
         collapsed = html.escape(model.collapse(self.lab, look))
         self.told.value = f"<div class='cdseg-legend' role='status'>{collapsed}</div>"
@@ -176,11 +164,11 @@ class TestTimeView(SteppedView):
         for name, control in self.controls.items():
             value = getattr(settings, name)
             if isinstance(control, w.SelectionSlider):
-                control.options = _options([value, *(v for _, v in control.options)])
+                known = [v for _, v in control.options]
+                if value not in known:  # set from code
+                    control.options = _options([*known, value])
                 control.layout.display = None if name in used else "none"
             control.value, control.disabled = value, name not in used
-        if "source_weight" not in used:
-            self.controls["learning_rate"].layout.display = None
 
     def _draw_curves(self) -> None:
         lab = self.lab
@@ -196,20 +184,23 @@ class TestTimeView(SteppedView):
             curves.show_cursor(self.figure, self._at)
 
     def _draw_pictures(self, look: model.Look) -> None:
-        seen = (self.lab.before, look)
-        if self._drawn == (*seen, self.channel.value):
+        channel, lab = self.channel.value, self.lab
+        if self._drawn == (lab.before, look, channel):
             return
-        for picture, shown in zip(self.pictures, seen, strict=True):
-            picture.value = encoded(model.shown_slice(self.lab, shown, self.channel.value))
-        self._drawn = (*seen, self.channel.value)
+        self._drawn = (lab.before, look, channel)
+        now = f"prediction {model.predicted_from(lab, look.step)}"
+        shown = (("the learner, not adapted", lab.before), (now, look))
+        for title, picture, (what, seen) in zip(self.titles, self.pictures, shown, strict=True):
+            voxels = f"{seen.foreground:,} voxels of foreground"
+            title.value = f"<div class='cdseg-legend'><b>{what}</b><br>{voxels}</div>"
+            picture.value = encoded(model.shown_slice(lab, seen, channel))
 
 
-def _options(values: list[float]) -> list[tuple[str, float]]:
+def _options(values: Iterable[float]) -> list[tuple[str, float]]:
     return [(f"{value:g}", value) for value in sorted(set(values))]
 
 
-def _slider(name: str, values: list[float]) -> w.SelectionSlider:
-    # Not continuous: each value begins a run.
+def _slider(name: str, values: Iterable[float]) -> w.SelectionSlider:
     slider = w.SelectionSlider(description=name, options=_options(values), continuous_update=False)
     slider.layout = w.Layout(flex="1 1 auto", width="auto")
     slider.add_class("cdseg-main")

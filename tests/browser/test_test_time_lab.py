@@ -8,10 +8,9 @@ from driving import Notebook, Server
 pytestmark = pytest.mark.browser
 
 CELLS = (
-    "from toy import toy_study\nimport cdseg_teach as ct",
-    "study = toy_study(size=64)\n"
-    "learner = ct.Supervised(study.source.train, seed=0)\n"
-    "for _ in range(40):\n    report = learner.step()",
+    "import cdseg_teach as ct\n"
+    "study = ct.brain_study(seed=0, sizes={'train': 1, 'validation': 1, 'test': 1})\n"
+    "learner = ct.lecture_pack().checkpoint(study)",
     "lab = ct.TestTimeLab(learner, study)\nlab",
 )
 
@@ -28,22 +27,26 @@ def test_play_collapse_look_back_and_another_method(server: Server, notebook: No
         return str(lab.locator("img").nth(1).get_attribute("src"))
 
     notebook.wait_for(lambda: lab.locator(".trace.scatter").count() > 0, "the curves appear")
-    notebook.wait_for(lambda: "step 0 prediction from no update" in numbers(), "the numbers appear")
+    notebook.wait_for(lambda: "step 0 " in numbers(), "the numbers appear")
     notebook.screenshot("test-time-1-opened")
     seen = now()
-    notebook.drag("Learning rate", 1.0)
-    lab.locator("select").nth(2).select_option("all weights")
+    notebook.button("Step").click()
+    notebook.wait_for(lambda: "step 1 " in numbers(), "it does a step")
+    assert "prediction after update 1" in lab.inner_text()
+    notebook.drag("Learning rate", 0.75)
+    notebook.wait_for(lambda: "step 0 " in numbers(), "another learning rate begins a new run")
     notebook.button("Play").click()
     notebook.wait_for(lambda: "Collapsed" in lab.inner_text(), "the prediction collapses")
     notebook.button("Pause").click()
     notebook.wait_for(lambda: "paused" in numbers(), "the run pauses")
     notebook.wait_for_idle()
-    assert "prediction from after update" in numbers()
     assert now() != seen
     notebook.screenshot("test-time-2-collapsed")
 
     notebook.drag("Back to step", 0.0)
-    notebook.wait_for(lambda: "step 0 " in numbers() and now() == seen, "the run is looked back at")
+    notebook.wait_for(lambda: "step 0 " in numbers(), "the run is looked back at")
+    assert "prediction without an update" in lab.inner_text()
+    assert "Collapsed" not in lab.inner_text()
     lab.locator("select").nth(1).select_option("denoising prior")
     bar = lab.locator(".widget-hprogress")
     notebook.wait_for(lambda: bar.is_visible(), "the denoiser's training is shown")
