@@ -102,6 +102,7 @@ class TestTimeView(SteppedView):
         widths = {"subject": 260, "method": 230, "parameters": 180, "predict_from": 290}
         for name, width in widths.items():
             controls[name].layout.width = f"{width}px"
+        controls["parameters"].layout.margin = "0 0 0 24px"  # room for 0.0001 before it
         self.channel.layout.width = "200px"
         for control in (*controls.values(), self.channel):
             control.style = {"description_width": "initial"}
@@ -234,7 +235,8 @@ def _empty_figure() -> Any:
     )
     for row, (name, (_, colour, _)) in enumerate(_CURVES.items(), start=1):
         line = {"color": colour, "width": 3}
-        run = go.Scatter(mode="lines+markers", line=line, marker={"size": 6}, name=name)
+        run = go.Scatter(mode="lines+markers", line=line, marker={"size": 8}, name=name)
+        run.cliponaxis = False
         before = go.Scatter(mode="lines", line={**line, "width": 2, "dash": "dot"})
         figure.add_traces([run, before], rows=row, cols=1)
     figure.update_layout(curves.LAYOUT, shapes=[curves.cursor(0)])
