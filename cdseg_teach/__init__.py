@@ -30,6 +30,7 @@ _MODULE_OF = {
     "Subject": "cohorts",
     "Supervised": "methods",
     "Tent": "methods.test_time",
+    "TestTimeLab": "labs.test_time",
     "brain_study": "cohorts.brain",
     "claim": "experiments.claims",
     "estimate": "methods",

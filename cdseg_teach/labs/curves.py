@@ -1,4 +1,7 @@
-"""The α lab's one plotly figure: losses, accuracy, DSC, and the map of the features."""
+"""The α lab's one plotly figure: losses, accuracy, DSC, and the map of the features.
+
+Other labs draw their curves with the same ink, so what they share has a name here.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,26 @@ from cdseg_teach.labs.display import load_plotly
 from cdseg_teach.slices import BLACK, BLUE, GREEN, PINK, RED
 
 go = load_plotly()
+
+# A figure that only shows: nothing happens where it is touched.
+LAYOUT = {
+    "template": "none",
+    "height": 480,
+    "margin": {"l": 58, "r": 8, "t": 30, "b": 44},
+    "showlegend": False,
+    "hovermode": False,
+    "font": {"size": 16, "color": "#111"},
+    "dragmode": False,
+    "autosize": True,
+}
+AXIS = {
+    "gridcolor": "#e5e5e5",
+    "zeroline": False,
+    "showline": True,
+    "linecolor": "#888",
+    "fixedrange": True,
+}
+CONFIG = {"responsive": True, "displayModeBar": False}
 
 POINTS = 200  # per curve: more cannot be told apart, and redrawing them costs steps
 CURVES = ("loss_seg", "loss_adv", "discriminator_accuracy", "dsc_source", "dsc_target")
@@ -59,7 +82,7 @@ def empty_figure() -> Any:
     # Never seen: it keeps the axes from shrinking about nothing before the first steps.
     figure.add_trace(go.Scatter(x=[0, 10], y=[0.4, 1.5], opacity=0, hoverinfo="skip"), row=1, col=1)
     _dress(figure)
-    figure._config = {"responsive": True, "displayModeBar": False}
+    figure._config = CONFIG
     return figure
 
 
@@ -79,24 +102,7 @@ def _curve(name: str, pinned: bool) -> Any:
 
 
 def _dress(figure: Any) -> None:
-    axis = {
-        "gridcolor": "#e5e5e5",
-        "zeroline": False,
-        "showline": True,
-        "linecolor": "#888",
-        "fixedrange": True,
-    }
-    figure.update_layout(
-        template="none",
-        height=480,
-        margin={"l": 58, "r": 8, "t": 30, "b": 44},
-        showlegend=False,
-        hovermode=False,
-        font={"size": 16, "color": "#111"},
-        dragmode=False,
-        autosize=True,
-        shapes=[_level(50, "y3"), _level(0.693, "y"), _cursor(0)],
-    )
+    figure.update_layout(LAYOUT, shapes=[_level(50, "y3"), _level(0.693, "y"), cursor(0)])
     figure.update_annotations(font_size=17, xanchor="left", x=0.0)
     figure.layout.annotations[1].update(x=figure.layout.xaxis2.domain[0])
     for text, y, ref, side in (
@@ -114,8 +120,8 @@ def _dress(figure: Any) -> None:
             showarrow=False,
             font={"size": 14},
         )
-    figure.update_xaxes(**axis, rangemode="tozero")
-    figure.update_yaxes(**axis)
+    figure.update_xaxes(**AXIS, rangemode="tozero")
+    figure.update_yaxes(**AXIS)
     figure.update_yaxes(
         type="log",
         row=1,
@@ -146,7 +152,8 @@ def _level(y: float, axis: str) -> dict[str, Any]:
     }
 
 
-def _cursor(step: float) -> dict[str, Any]:
+def cursor(step: float) -> dict[str, Any]:
+    """Return the line at the step that is looked back at, the last of a figure's shapes."""
     line = {"color": "#777", "width": 2}
     return {
         "type": "line",
@@ -211,4 +218,4 @@ def fill_map(figure: Any, points: np.ndarray, domains: np.ndarray) -> None:
 
 def show_cursor(figure: Any, step: int | None) -> None:
     """Put the vertical line at the step that is looked back at, if any."""
-    figure.layout.shapes[2].update(x0=step or 0, x1=step or 0, visible=step is not None)
+    figure.layout.shapes[-1].update(x0=step or 0, x1=step or 0, visible=step is not None)

@@ -11,7 +11,7 @@ import pytest
 from toy import toy_study
 
 from cdseg_teach.cohorts.study import Study
-from cdseg_teach.labs import alpha_view, contrast_view, predict
+from cdseg_teach.labs import contrast_view, predict, stepped_view
 from cdseg_teach.labs.alpha import CHECKPOINT, RECORDED, SCRATCH, AlphaLab
 from cdseg_teach.labs.alpha_view import AlphaView
 from cdseg_teach.methods import Adversarial, Supervised
@@ -51,7 +51,7 @@ def tick(view: AlphaView, times: int = 1) -> None:
 def test_headless_and_clock_give_the_same_numbers(
     study: Study, checkpoint: Supervised, view: AlphaView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cdseg_teach.labs.alpha_view.TICK_S", 0.0)
+    monkeypatch.setattr("cdseg_teach.labs.stepped_view.TICK_S", 0.0)
     headless = AlphaLab(study, checkpoint, **FAST)
     headless.run(4)
     view.play.click()
@@ -160,7 +160,7 @@ def test_pause_and_reset_stop_the_clock(view: AlphaView) -> None:
 
 
 def test_fifty_restarts_leave_one_loop(view: AlphaView, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cdseg_teach.labs.alpha_view.TICK_S", 0.0)
+    monkeypatch.setattr("cdseg_teach.labs.stepped_view.TICK_S", 0.0)
     clock, waiting = view.clock, []
     for _ in range(50):
         view.play.click()
@@ -277,7 +277,7 @@ def test_controls_have_names_and_labels_are_spoken_of(view: AlphaView) -> None:
 
 def test_no_style_breaks_a_name_at_the_end_of_a_line() -> None:
     """A line that is broken within `white-space` or `.cdseg-lab` takes its rule away."""
-    for style in (alpha_view.STYLE, contrast_view.STYLE, predict.STYLE):
+    for style in (stepped_view.STYLE, contrast_view.STYLE, predict.STYLE):
         assert not re.search(r"-\s", style)
 
 

@@ -5,6 +5,9 @@ It works slice by slice, as the networks here do; the reference's is three-dimen
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import partial
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -25,6 +28,10 @@ from cdseg_teach.problems import Problem
 _LARGEST = 10 / 256
 _BOXES = 5
 
+#: Goes through steps, and shows how far it is.
+Progress = Callable[[Iterable[int]], Iterable[int]]
+BAR: Progress = partial(tqdm, desc="denoiser", unit="step", leave=False)
+
 
 def train_denoiser(
     labels: np.ndarray,
@@ -35,6 +42,7 @@ def train_denoiser(
     batch_size: int = 8,
     learning_rate: float = 1e-2,
     device: torch.device | str = "cpu",
+    progress: Progress = BAR,
 ) -> nn.Module:
     """A network from spoilt label maps to whole ones, trained on labels alone.
 
@@ -51,6 +59,8 @@ def train_denoiser(
         Of weights, batches and damage.
     steps, batch_size, learning_rate
         Of its training with Adam, warmed up and decayed; chosen, so that it takes seconds.
+    progress
+        What its steps are taken through; a progress bar of tqdm unless told.
 
     Returns
     -------
@@ -76,7 +86,7 @@ def train_denoiser(
     schedule = LambdaLR(optimiser, lambda step: warm_up_and_cosine(step, steps))
     rng = np.random.default_rng(seed_for("damage", seed))
 
-    for _ in tqdm(range(steps), desc="denoiser", unit="step", leave=False):
+    for _ in progress(range(steps)):
         whole = shown[rng.integers(len(shown), size=batch_size)]
         spoilt = one_hot(spoil(whole, rng), n_classes).to(device)
         loss = segmentation_loss(network(spoilt), torch.from_numpy(whole).long().to(device))
