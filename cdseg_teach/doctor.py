@@ -173,7 +173,8 @@ def _data() -> Finding:
 
 def _pack() -> Finding:
     try:
-        from cdseg_teach.experiments.pack import ENTRIES, MEND, lecture_pack
+        from cdseg_teach.experiments.pack import MEND, lecture_pack
+        from cdseg_teach.experiments.pack_plan import ENTRIES
     except ImportError:
         return Finding("lecture pack", "unknown: a package is missing")
     pack, unusable = lecture_pack(), []

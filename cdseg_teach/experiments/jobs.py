@@ -1,18 +1,20 @@
 """Independent training jobs for any `concurrent.futures.Executor`.
 
-First come the learners that rows begin with, one of each kind a seed (the source learner, for
-most); each further job trains one method at one alpha, from such a learner's weights where it needs
-them. Every job computes on one thread, so that its numbers depend neither on the executor nor on
-what else is running.
+First come the learners that are trained from scratch on S, one of each kind a seed: some rows are
+such a learner, others begin with one, and one training serves every target. Each further job trains
+one method at one alpha. Every job computes on one thread, so that its numbers depend neither on the
+executor nor on what else is running.
 """
 
 from __future__ import annotations
 
+import pickle
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Executor, Future, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -24,6 +26,7 @@ from cdseg_teach.experiments.executors import Here, one_thread
 from cdseg_teach.experiments.facts import Remembering, facts_of
 from cdseg_teach.experiments.recipes import METHODS, STARTS, learner_of, predictor_of
 from cdseg_teach.experiments.weights import load_weights, weights_of
+from cdseg_teach.experiments.worst import WorstCase, worst_case
 from cdseg_teach.methods import Learner, steps
 from cdseg_teach.methods.test_time.base import Adaptation
 from cdseg_teach.problems import Problem, RunFailed
@@ -61,10 +64,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Rows of results.csv, and the one row of methods.csv."""
+    """Rows of results.csv, the one row of methods.csv, and where the run did worst on T."""
 
     rows: pd.DataFrame
     facts: dict[str, Any] = field(default_factory=dict)
+    worst: WorstCase | None = None
 
 
 @dataclass(frozen=True)
@@ -84,9 +88,25 @@ class Training:
 
 
 def run_jobs(
-    jobs: Sequence[Job], executor: Executor | None = None, *, progress: bool = True
+    jobs: Sequence[Job],
+    executor: Executor | None = None,
+    *,
+    progress: bool = True,
+    keep: Path | None = None,
 ) -> list[Outcome]:
     """Train and evaluate all jobs, with a progress bar.
+
+    Parameters
+    ----------
+    jobs
+        Those of one seed share S, whatever their T.
+    executor
+        Any; None runs here, one job after another.
+    progress
+        Whether to show the bar.
+    keep
+        A folder of these very jobs, where each result is kept as soon as it is there: another call
+        goes on where this one was interrupted.
 
     Raises
     ------
@@ -104,18 +124,23 @@ def run_jobs(
     with tqdm(total=len(jobs) + len(waiting), disable=not progress, unit="run") as bar:
         started: list[Future[Any]] = []
 
-        def submit(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-            future = executor.submit(function, *arguments)
+        def submit(name: str, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+            file = keep / f"{name}.pkl" if keep else None
+            future = executor.submit(_once, file, function, *arguments)
             started.append(future)
             future.add_done_callback(lambda _: bar.update())
             return future
 
+        number = {job: f"job-{i}" for i, job in enumerate(jobs)}
         try:
-            starts = {submit(train_start, same[0]): same for same in waiting.values()}
-            outcomes = {job: submit(run_job, job) for job in jobs if not job.start}
+            starts = {
+                submit(f"start-{seed}-{name}", train_start, same[0]): same
+                for (seed, name), same in waiting.items()
+            }
+            outcomes = {job: submit(number[job], run_job, job) for job in jobs if not job.start}
             for start in as_completed(starts):
                 for job in starts[start]:
-                    outcomes[job] = submit(run_job, job, start.result())
+                    outcomes[job] = submit(number[job], run_job, job, start.result())
             wait(outcomes.values(), return_when=FIRST_EXCEPTION)
             for future in filter(Future.done, outcomes.values()):
                 future.result()  # raises what broke it, before any unfinished one is waited for
@@ -143,6 +168,19 @@ def estimate(jobs: Sequence[Job]) -> str:
     long = f"{minutes:.0f} min" if minutes >= 2 else f"{60 * minutes:.0f} s"
     runs, cores = _counted(len(jobs), "run"), _counted(processes, "core")
     return f"{runs}, {total} steps of training: about {long} on {cores}"
+
+
+def _once(file: Path | None, function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function gives, or gave when it was called for this file before."""
+    if file is None:
+        return function(*arguments)
+    if file.is_file():
+        return pickle.loads(file.read_bytes())
+    result = function(*arguments)
+    part = file.with_suffix(".part")
+    part.write_bytes(pickle.dumps(result))
+    part.replace(file)
+    return result
 
 
 def _counted(n: int, what: str) -> str:
@@ -224,7 +262,8 @@ def _outcome(
     rows = pd.concat(tables, ignore_index=True).assign(**run, seconds=seconds)
     how = {"sees": row.sees, "channels": " ".join(seen.source.channels), "steps": job.step_count}
     facts = facts_of(learner, seen, begun, training.reports, predictor)
-    return Outcome(rows, run | how | {"seconds": seconds} | facts)
+    worst = worst_case(predictor, study, seen, tables[1], job.method)
+    return Outcome(rows, run | how | {"seconds": seconds} | facts, worst)
 
 
 def direction(study: Study) -> str:

@@ -6,119 +6,29 @@ settings are those of `recipes`, and its reference is what the simulation render
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cdseg_teach.anatomy import Grid, brain_subjects
-from cdseg_teach.cohorts import Study, brain_study
-from cdseg_teach.cohorts.brain import SIZES
-from cdseg_teach.cohorts.normalise import normalise
+from cdseg_teach.cohorts import Study
 from cdseg_teach.experiments import recipes
 from cdseg_teach.experiments.claims import Score
-from cdseg_teach.experiments.jobs import Studies
+from cdseg_teach.experiments.pack_plan import ENTRIES, SEED, Plan
 from cdseg_teach.experiments.recording import RecordedRun
 from cdseg_teach.experiments.summaries import per_seed
 from cdseg_teach.experiments.weights import from_bytes, load_weights
+from cdseg_teach.experiments.worst import WorstCase, load_cases
 from cdseg_teach.methods import Adversarial, Learner
-from cdseg_teach.networks import Discriminator, UNet
 from cdseg_teach.problems import Problem
-from cdseg_teach.scanners import DATA_SET_1, DATA_SET_2, render
 
 FOLDER = Path(__file__).resolve().parents[1] / "lecture_pack"
 MANIFEST = "pack.json"
 MEND = "run `cdseg-teach pack build`"
-SEED = 0  # of the checkpoints and of the recorded runs
-
-_FROM_SCRATCH = ("SOURCE_STEPS", "SUPERVISED")
-_GAME = (*_FROM_SCRATCH, "ADAPTATION_STEPS", "ADAPTATION", "ADVERSARIAL", "ALPHA")
-#: Each entry's files, and the recipes' constants that it depends on.
-ENTRIES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "source": (("source.pt",), _FROM_SCRATCH),
-    "source_without_shifted_channel": (("source_without_shifted_channel.pt",), _FROM_SCRATCH),
-    "adversarial": (
-        (
-            "adversarial.npz",
-            "adversarial_opening.pt",
-            "adversarial_end.pt",
-        ),
-        _GAME,
-    ),
-    "collapse": (("collapse.npz",), (*_GAME, "COLLAPSE", "COLLAPSE_STEPS")),
-    "table": (("results.csv", "methods.csv"), _GAME),
-    "sweep": (("sweep.csv", "sweep_methods.csv"), _GAME),
-}
-
-
-def brain_reference() -> list[float]:
-    """One brain as both scanners show it, coarse enough to be the same on every processor.
-
-    Of each channel the 5th, 25th, 50th, 75th and 95th percentile and the mean of each quarter of
-    the slices, in standard deviations; rendered anew, since a cache would hide what changed.
-    """
-    maps = brain_subjects([SEED], Grid())
-    inside = maps.brain()[0].numpy()
-    values = [maps.label().float().mean().numpy() * 100]
-    for scanner in (DATA_SET_1, DATA_SET_2):
-        image = normalise(render(maps, scanner, [SEED])[0].numpy(), inside)
-        values.append(np.percentile(image[:, inside], (5, 25, 50, 75, 95), axis=1))
-        values += [part.mean(axis=(1, 2, 3)) for part in np.array_split(image, 4, axis=1)]
-    flat = np.concatenate([np.ravel(value) for value in values]).astype(np.float64)
-    rounded: list[float] = np.round(flat, 2).tolist()
-    return rounded
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What the pack is made of; the tests make a small one of a toy study."""
-
-    studies: Studies = brain_study
-    reference: Callable[[], list[float]] = brain_reference
-    steps: int | None = None
-    methods: tuple[str, ...] = recipes.LECTURE_ROWS
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6, 7)
-    sweep_seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    alphas: tuple[float, ...] = (0.0, 0.1, 0.3, 1.0, 10.0, 100.0)
-    every: int = 5
-    #: Share of the adversarial run that is over when the lab opens: alpha has begun to act, and
-    #: what it does to the target is still to be seen.
-    opens_at: float = 0.2
-
-    def settings(self, name: str) -> dict[str, Any]:
-        """All that decides what an entry looks like, apart from the code and the rendering."""
-        constants = {key: _plain(getattr(recipes, key)) for key in ENTRIES[name][1]}
-        defaults = {
-            kind.__name__: {
-                key: _plain(parameter.default)
-                for key, parameter in inspect.signature(kind).parameters.items()
-                if parameter.default is not parameter.empty
-            }
-            for kind in (Learner, Adversarial, UNet, Discriminator)
-        }
-        run: dict[str, Any] = {"steps": self.steps, "seeds": self.seeds_of(name), "sizes": SIZES}
-        if name == "adversarial":
-            run["opens_at"] = self.opens_at
-        if name == "sweep":
-            run["alphas"] = self.alphas
-        settings = {"run": run, "recipe": constants, "defaults": defaults}
-        plain: dict[str, Any] = json.loads(json.dumps(settings))
-        return plain
-
-    def seeds_of(self, name: str) -> tuple[int, ...]:
-        """The seeds of an entry."""
-        return {"table": self.seeds, "sweep": self.sweep_seeds}.get(name, (SEED,))
-
-    def fingerprint(self, name: str, reference: list[float]) -> str:
-        """A hash over an entry's settings and the reference rendering."""
-        text = json.dumps([self.settings(name), reference], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+#: The row whose run is recorded for each task: there the output alone is heard.
+PLAYED = {"brain": "adversarial", "heart": "output_adversarial"}
 
 
 class LecturePack:
@@ -150,29 +60,48 @@ class LecturePack:
         Parameters
         ----------
         study
-            With all of its channels; the learner draws its batches from it.
+            With all of its channels; the learner draws its batches from it. Hearts: MR to CT.
         name
-            `"source"` or `"source_without_shifted_channel"`.
+            A row: `"source"`, `"synthesis"`; for brains also `"source_without_shifted_channel"`,
+            `"augmentation"`, `"gin"`.
         """
-        weights = self._file(name, f"{name}.pt").read_bytes()
+        entry = _of(study, name)
+        weights = self._file(entry, f"{entry}.pt").read_bytes()
         learner = recipes.learner_of(name, study, seed=SEED)
         load_weights(learner, weights)
         return learner
 
     def recorded(self, name: str = "adversarial") -> RecordedRun:
-        """A recorded run, `"adversarial"` or `"collapse"`."""
+        """A recorded run, `"adversarial"`, `"collapse"` or `"heart_adversarial"`."""
         return RecordedRun.from_npz(self._file(name, f"{name}.npz"))
 
-    def opening_state(self) -> dict[str, Any]:
-        """The adversarial learner's whole state where the lecture opens its run, to go on from."""
-        return from_bytes(self._file("adversarial", "adversarial_opening.pt").read_bytes())
+    def opening_state(self, name: str = "adversarial") -> dict[str, Any]:
+        """The learner's whole state where the lecture opens a recorded run, to go on from."""
+        return from_bytes(self._file(name, f"{name}_opening.pt").read_bytes())
 
     def adapted(self, study: Study) -> Adversarial:
         """The adversarial learner at the end of its recorded run, to predict with."""
-        learner = recipes.learner_of("adversarial", study, seed=SEED)
+        entry = _of(study, "adversarial")
+        learner = recipes.learner_of(PLAYED[ENTRIES[entry].task], study, seed=SEED)
         assert isinstance(learner, Adversarial)
-        load_weights(learner, self._file("adversarial", "adversarial_end.pt").read_bytes())
+        load_weights(learner, self._file(entry, f"{entry}_end.pt").read_bytes())
         return learner
+
+    def everything(self, direction: str) -> pd.DataFrame:
+        """The rows of results.csv of all methods, `"ge_to_swi"`, `"mr_to_ct"` or `"ct_to_mr"`."""
+        return pd.read_csv(self._file(direction, f"{direction}.csv"))
+
+    def everything_methods(self, direction: str) -> pd.DataFrame:
+        """The rows of methods.csv that belong to `everything`."""
+        return pd.read_csv(self._file(direction, f"{direction}_methods.csv"))
+
+    def worst(self, direction: str) -> list[WorstCase]:
+        """The worst case of each method of `everything`."""
+        return load_cases(self._file(direction, f"{direction}_worst.npz"))
+
+    def shift(self) -> pd.DataFrame:
+        """The rows of all methods at several shift strengths (`shift`; 1 is the target's own)."""
+        return pd.read_csv(self._file("shift", "shift.csv"))
 
     def table(self) -> pd.DataFrame:
         """The rows of results.csv."""
@@ -196,6 +125,7 @@ class LecturePack:
         metric: str = "dsc",
         domain: str = "target",
         alpha: float | None = None,
+        direction: str | None = None,
     ) -> Score:
         """Mean of a metric over the seeds, in percent, for a recorded claim.
 
@@ -205,9 +135,11 @@ class LecturePack:
             As in results.csv.
         alpha
             Takes the number from the sweep at this alpha, instead of from the table.
+        direction
+            Takes it from `everything`.
         """
-        name = "table" if alpha is None else "sweep"
-        rows = self.table() if alpha is None else self.sweep()
+        name = direction or ("table" if alpha is None else "sweep")
+        rows = self.everything(direction) if direction else getattr(self, name)()
         if alpha is not None:
             rows = rows[rows.alpha == alpha]
         values = per_seed(rows, method, metric, domain)
@@ -223,29 +155,47 @@ class LecturePack:
         """Raise a Problem unless an entry is there, with all of its files, of today's settings."""
         if name not in ENTRIES:
             raise Problem(f"the lecture pack has no {name!r}; it has {', '.join(ENTRIES)}")
+        if wrong := self.wrong_with(name):
+            raise Problem(f"the lecture pack's {name!r} {wrong}; {MEND}")
+
+    def wrong_with(self, name: str, reference: list[float] | None = None) -> str | None:
+        """What is wrong with an entry, or None for one that is current.
+
+        Parameters
+        ----------
+        name
+            In `ENTRIES`.
+        reference
+            What the simulation renders now, to be compared with what it did; None leaves that out,
+            since it takes seconds.
+        """
         entry = self.manifest.get(name)
-        if entry is None or not all((self.folder / file).is_file() for file in ENTRIES[name][0]):
-            raise Problem(f"the lecture pack lacks {name!r}; {MEND}")
-        if entry["settings"] != self.plan.settings(name):
-            raise Problem(f"the lecture pack's {name!r} was made with other settings; {MEND}")
+        if entry is None or not all((self.folder / file).is_file() for file in ENTRIES[name].files):
+            return "is missing"
+        if reference is not None and not _same(entry["reference"], reference):
+            return "is stale: what the simulation renders has changed"
+        if entry["hash"] != self.plan.fingerprint(name, entry["reference"]):
+            return "is stale: its recipe has changed"
+        return None
 
     def _file(self, name: str, file: str) -> Path:
         """Path of a file of an entry that passes `check`."""
         self.check(name)
-        if file not in ENTRIES[name][0]:
+        if file not in ENTRIES[name].files:
             raise Problem(f"the lecture pack's {name!r} has no {file}; see ENTRIES")
         return self.folder / file
+
+
+def _of(study: Study, name: str) -> str:
+    """The entry of a task."""
+    return f"heart_{name}" if study.name == "heart" else name
+
+
+def _same(one: list[float], other: list[float]) -> bool:
+    """Whether two reference renderings agree but for the last digit, which rounding may turn."""
+    return len(one) == len(other) and bool(np.allclose(one, other, rtol=0, atol=0.015))
 
 
 def lecture_pack() -> LecturePack:
     """The pack that ships with this package."""
     return LecturePack()
-
-
-def _plain(value: Any) -> Any:
-    """A setting as JSON can hold it; a warm-up by what it does."""
-    if callable(value):
-        return [round(float(value(step)), 6) for step in range(0, 501, 50)]
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return value

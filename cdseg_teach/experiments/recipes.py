@@ -65,6 +65,9 @@ class Method:
         How many it takes, unless told; a test-time method takes them on each subject.
     start
         The row whose learner it begins with; None begins from scratch.
+    control
+        The row that differs from it in the idea alone, and that a gain stands beside: trained for
+        as many steps, or adapted without this one step.
     has_alpha
         Whether alpha means something to it.
     drops_shifted
@@ -75,6 +78,7 @@ class Method:
     sees: str
     steps: int
     start: str | None = None
+    control: str | None = None
     has_alpha: bool = False
     drops_shifted: bool = False
 
@@ -157,42 +161,55 @@ def _at_test_time(
     return kind(start, **options)
 
 
-def _trained(sees: str, **options: Any) -> Method:
-    return Method(partial(_on_source, **options), sees, SOURCE_STEPS)
+def _augmented(stack: Stack) -> Method:
+    build = partial(_on_source, augment=stack)
+    return Method(build, SOURCE, SOURCE_STEPS, control="source")
 
 
 def _adapted(start: str, **options: Any) -> Method:
     sees = f"{SOURCE}, {TARGET_IMAGES}"
     build = partial(_adversarial, **options)
-    return Method(build, sees, ADAPTATION_STEPS, start=start, has_alpha=True)
+    longer = f"{start}_longer"
+    return Method(build, sees, ADAPTATION_STEPS, start=start, control=longer, has_alpha=True)
 
 
-def _test_time(kind: Callable[..., Adaptation], steps: int, start: str = "source") -> Method:
-    return Method(partial(_at_test_time, kind), AT_HAND, steps, start=start)
+def _test_time(
+    kind: Callable[..., Adaptation], steps: int, control: str, start: str = "source"
+) -> Method:
+    return Method(partial(_at_test_time, kind), AT_HAND, steps, start=start, control=control)
 
 
 METHODS = {
-    "source": _trained(SOURCE),
-    "source_without_shifted_channel": Method(_on_source, SOURCE, SOURCE_STEPS, drops_shifted=True),
+    "source": Method(_on_source, SOURCE, SOURCE_STEPS),
+    "source_without_shifted_channel": Method(
+        _on_source, SOURCE, SOURCE_STEPS, control="source", drops_shifted=True
+    ),
     "source_longer": Method(_longer, SOURCE, ADAPTATION_STEPS, start="source"),
     "adversarial": _adapted("source"),
     "output_adversarial": _adapted("source", kind=OutputAdversarial),
     "feature_and_output": _adapted("source", kind=OutputAdversarial, with_features=True),
-    "augmentation": _trained(SOURCE, augment=ORDINARY),
-    "gin": _trained(SOURCE, augment=RANDOM_NETWORKS),
-    "synthesis": _trained(SOURCE, augment=SYNTHETIC),
-    "fourier": Method(_with_amplitudes_of_t, f"{SOURCE}, {TARGET_IMAGES}", SOURCE_STEPS),
-    "batch_statistics": _test_time(BatchStatistics, 0),
-    "tent": _test_time(Tent, 10),
-    "class_prior": _test_time(ClassPrior, 10),
-    "denoising_prior": _test_time(DenoisingPrior, 40),
+    "augmentation": _augmented(ORDINARY),
+    "gin": _augmented(RANDOM_NETWORKS),
+    "synthesis": _augmented(SYNTHETIC),
+    "fourier": Method(
+        _with_amplitudes_of_t, f"{SOURCE}, {TARGET_IMAGES}", SOURCE_STEPS, control="source"
+    ),
+    "batch_statistics": _test_time(BatchStatistics, 0, "source"),
+    # What they do beyond the statistics that they use.
+    "tent": _test_time(Tent, 10, "batch_statistics"),
+    "class_prior": _test_time(ClassPrior, 10, "batch_statistics"),
+    "denoising_prior": _test_time(DenoisingPrior, 40, "source"),
     "synthesis_longer": Method(
-        partial(_longer, augment=SYNTHETIC), SOURCE, ADAPTATION_STEPS, start="synthesis"
+        partial(_longer, augment=SYNTHETIC),
+        SOURCE,
+        ADAPTATION_STEPS,
+        start="synthesis",
+        control="source_longer",
     ),
     "synthesis_adversarial": _adapted(
         "synthesis", kind=OutputAdversarial, with_features=True, augment=SYNTHETIC
     ),
-    "gin_batch_statistics": _test_time(BatchStatistics, 0, start="gin"),
+    "gin_batch_statistics": _test_time(BatchStatistics, 0, "gin", start="gin"),
     "oracle": Method(_on_target, "target images, target labels", SOURCE_STEPS),
 }
 #: The lecture's table, with a control and the reference: what the pack holds.
@@ -203,8 +220,10 @@ LECTURE_ROWS = (
     "adversarial",
     "oracle",
 )
-#: Rows whose learner others begin with.
-STARTS = frozenset(row.start for row in METHODS.values() if row.start)
+#: Rows trained from scratch on S alone: what others begin with, and the same whatever T is.
+STARTS = frozenset(
+    name for name, row in METHODS.items() if row.start is None and row.sees == SOURCE
+)
 
 
 def row_of(method: str) -> Method:

@@ -1,4 +1,4 @@
-"""The table and the sweep over alpha: what is asked for, checked, run, and written."""
+"""The table, the sweep over alpha, the curves over shift: what is asked, checked, run, written."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pandas as pd
 
 from cdseg_teach.experiments.jobs import Job, Outcome, Studies, run_jobs
 from cdseg_teach.experiments.recipes import ALPHA, METHODS, row_of
+from cdseg_teach.experiments.worst import WorstCase, worst_of_all
 from cdseg_teach.methods.adversarial import checked_alpha
 from cdseg_teach.problems import Problem, checked_seed
 
@@ -37,16 +39,29 @@ COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """`rows`: one a subject and structure (results.csv); `methods`: one a run (methods.csv)."""
+    """What came out.
+
+    Parameters
+    ----------
+    rows
+        One a subject and structure (results.csv).
+    methods
+        One a run (methods.csv).
+    worst
+        One case a method, over all runs.
+    """
 
     rows: pd.DataFrame
     methods: pd.DataFrame
+    worst: Sequence[WorstCase] = ()
 
     @classmethod
     def of(cls, outcomes: Sequence[Outcome]) -> Results:
         """Put the outcomes of all runs together, in their order."""
         rows = pd.concat([outcome.rows for outcome in outcomes], ignore_index=True)
-        return cls(rows[list(COLUMNS)], pd.DataFrame([outcome.facts for outcome in outcomes]))
+        facts = pd.DataFrame([outcome.facts for outcome in outcomes])
+        cases = [outcome.worst for outcome in outcomes if outcome.worst is not None]
+        return cls(rows[list(COLUMNS)], facts, worst_of_all(cases))
 
     def write(self, out: Path, methods: Path) -> None:
         """Write both files, or none; both lie in one folder."""
@@ -109,6 +124,7 @@ def table(
     device: str = "auto",
     executor: Executor | None = None,
     progress: bool = True,
+    keep: Path | None = None,
 ) -> Results:
     """Train each method on the study of each seed, and evaluate it on the test subjects.
 
@@ -130,9 +146,11 @@ def table(
         Any `concurrent.futures.Executor`; None runs here, one job after another.
     progress
         Whether to show a bar.
+    keep
+        A folder for what is finished, as in `run_jobs`.
     """
     jobs = table_jobs(studies, methods, seeds, alpha=alpha, steps=steps, device=device)
-    return Results.of(run_jobs(jobs, executor, progress=progress))
+    return Results.of(run_jobs(jobs, executor, progress=progress, keep=keep))
 
 
 def sweep(
@@ -144,10 +162,50 @@ def sweep(
     device: str = "auto",
     executor: Executor | None = None,
     progress: bool = True,
+    keep: Path | None = None,
 ) -> Results:
     """Train adversarially at each alpha; everything else as in `table`."""
     jobs = sweep_jobs(studies, alphas, seeds, steps=steps, device=device)
-    return Results.of(run_jobs(jobs, executor, progress=progress))
+    return Results.of(run_jobs(jobs, executor, progress=progress, keep=keep))
+
+
+def shift_curves(
+    studies: Studies,
+    shifts: Sequence[float],
+    methods: Sequence[str] = tuple(METHODS),
+    seeds: Sequence[int] = (0,),
+    *,
+    steps: int | None = None,
+    executor: Executor | None = None,
+    keep: Path | None = None,
+) -> Results:
+    """A table at each shift strength, with one more column, `shift`.
+
+    S is the same at every strength, so what learns from S alone is trained once a seed.
+
+    Parameters
+    ----------
+    studies
+        `brain_study`, or another function that makes a study of `seed=` and `shift=`.
+    shifts
+        Strengths: 0 is no shift, 1 the target's own scanner.
+    methods, seeds, steps, executor, keep
+        As in `table`.
+    """
+    jobs = {
+        job: shift
+        for shift in shifts
+        for job in table_jobs(partial(studies, shift=shift), methods, seeds, steps=steps)
+    }
+    outcomes = run_jobs(list(jobs), executor, keep=keep)
+    tables = [
+        (Results.of([outcome]), shift)
+        for outcome, shift in zip(outcomes, jobs.values(), strict=True)
+    ]
+    return Results(
+        pd.concat([one.rows.assign(shift=shift) for one, shift in tables], ignore_index=True),
+        pd.concat([one.methods.assign(shift=shift) for one, shift in tables], ignore_index=True),
+    )
 
 
 def checked_alphas(values: Sequence[Any]) -> list[float]:
