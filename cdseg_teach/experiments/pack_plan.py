@@ -237,7 +237,7 @@ def _defaults(kind: Callable[..., Any]) -> dict[str, Any]:
     return {
         key: _plain(parameter.default)
         for key, parameter in inspect.signature(kind).parameters.items()
-        if parameter.default is not parameter.empty
+        if parameter.default is not parameter.empty and key != "progress"  # a bar decides nothing
     }
 
 

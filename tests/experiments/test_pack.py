@@ -13,9 +13,10 @@ import pytest
 from toy import toy_study
 
 from cdseg_teach.evaluation import evaluate
-from cdseg_teach.experiments import pack_build, recipes
-from cdseg_teach.experiments.pack import ENTRIES, MANIFEST, LecturePack, Plan
-from cdseg_teach.experiments.pack_build import build, verify, why_stale
+from cdseg_teach.experiments import jobs, pack_build, recipes
+from cdseg_teach.experiments.pack import MANIFEST, LecturePack
+from cdseg_teach.experiments.pack_build import AGAIN, build, verify
+from cdseg_teach.experiments.pack_plan import ENTRIES, Plan
 from cdseg_teach.experiments.summaries import (
     gain_over_alpha_0,
     paired_gain,
@@ -26,14 +27,28 @@ from cdseg_teach.experiments.summaries import (
 from cdseg_teach.problems import Problem
 
 
+def toy_brains(seed, shift=1.0):
+    return toy_study(seed + 10 * round(2 * shift), subjects=2)
+
+
+def toy_hearts(seed, direction):
+    return dataclasses.replace(toy_study(seed, subjects=2), name="heart")
+
+
 def toy_reference():
     return [1.0, 2.0]
 
 
 PLAN = Plan(
-    partial(toy_study, subjects=2),
+    toy_brains,
+    toy_hearts,
+    toy_reference,
     toy_reference,
     steps=4,
+    rows=("source", "oracle", AGAIN),
+    rows_seeds=(0,),
+    shifts=(0.0, 0.5),
+    shift_seeds=(0,),
     seeds=(0, 1),
     sweep_seeds=(0, 1),
     alphas=(0.0, 1.0),
@@ -52,7 +67,7 @@ def pack(tmp_path_factory):
 
 
 def test_every_file_is_there_and_nothing_else(pack):
-    files = {file for files, _ in ENTRIES.values() for file in files}
+    files = {file for entry in ENTRIES.values() for file in entry.files}
     assert {path.name for path in pack.folder.iterdir()} == {MANIFEST, *files}
 
 
@@ -71,7 +86,7 @@ def test_a_second_build_does_nothing(pack):
 def test_it_can_be_verified(pack):
     verdicts = list(verify(pack.folder, PLAN))
     assert all(right for _, right in verdicts)
-    assert len(verdicts) == len(ENTRIES) + 2
+    assert len(verdicts) == len(ENTRIES) + 6
 
 
 def test_a_checkpoint_predicts_as_the_table_says(pack):
@@ -97,6 +112,46 @@ def test_a_run_goes_on_from_its_opening_to_the_recorded_end(pack):
     )
 
 
+def test_a_table_of_everything_has_all_rows_and_their_worst_cases(pack):
+    rows, methods = pack.everything("mr_to_ct"), pack.everything_methods("mr_to_ct")
+    assert list(rows.method.drop_duplicates()) == list(methods.method) == list(PLAN.rows)
+    on_t = rows[rows.domain == "target"].groupby("method").dsc.min()
+    worst = {case.method: case for case in pack.worst("mr_to_ct")}
+    assert {name: case.dsc for name, case in worst.items()} == pytest.approx(on_t.to_dict())
+    assert worst["oracle"].subject.image.shape == (1, 1, 32, 32)
+    assert pack.score("oracle", direction="mr_to_ct") == pytest.approx(
+        100 * rows.query("method == 'oracle' and domain == 'target'").dsc.mean()
+    )
+
+
+def test_what_learns_from_s_alone_is_the_same_at_every_shift(pack):
+    rows = pack.shift()
+    assert list(rows["shift"].drop_duplicates()) == [0.0, 0.5]
+    source = rows.query("method == 'source'")
+    trained = source.groupby("shift").seconds.first()
+    assert trained[0.0] == trained[0.5]  # once, and not twice
+
+
+def test_an_interrupted_table_goes_on_where_it_was(tmp_path, monkeypatch):
+    plan = dataclasses.replace(PLAN, steps=1)
+    monkeypatch.setattr(pack_build, "local_processes", partial(pack_build.local_processes, 1))
+    finished, original = [], jobs.run_job
+
+    def interrupted(job, start=None):
+        if job.method == AGAIN and len(finished) == 2:
+            finished.append("interrupt")
+            raise KeyboardInterrupt
+        finished.append(job.method)
+        return original(job, start)
+
+    monkeypatch.setattr(jobs, "run_job", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        build("ge_to_swi", tmp_path, plan, say=lambda line: None)
+    build("ge_to_swi", tmp_path, plan, say=lambda line: None)
+    assert sorted(finished) == sorted(["source", "oracle", AGAIN, "interrupt"])
+    assert {path.name for path in tmp_path.iterdir()} == {MANIFEST, *ENTRIES["ge_to_swi"].files}
+
+
 def test_scores_remember_where_they_come_from(pack):
     score = pack.score("adversarial")
     assert 0 <= score <= 100
@@ -110,13 +165,20 @@ def test_a_changed_setting_is_stale(pack, monkeypatch):
     monkeypatch.setitem(recipes.ADVERSARIAL, "discriminator_learning_rate", 0.1)
     with pytest.raises(Problem, match="cdseg-teach pack build"):
         pack.recorded("adversarial")
-    assert why_stale(pack, "source", toy_reference()) is None
-    assert "recipe" in (why_stale(pack, "adversarial", toy_reference()) or "")
+    assert pack.wrong_with("source") is None
+    assert "recipe" in (pack.wrong_with("adversarial") or "")
+
+
+def test_a_changed_default_of_a_transform_is_stale(pack, monkeypatch):
+    monkeypatch.setattr(recipes, "SYNTHETIC", recipes.ORDINARY)
+    assert pack.wrong_with("table") is None
+    assert "recipe" in (pack.wrong_with("synthesis") or "")
+    assert "recipe" in (pack.wrong_with("mr_to_ct") or "")
 
 
 def test_a_changed_rendering_is_stale_but_not_its_last_digit(pack):
-    assert why_stale(pack, "source", [1.0, 2.01]) is None
-    assert "renders" in (why_stale(pack, "source", [1.0, 2.05]) or "")
+    assert pack.wrong_with("source", [1.0, 2.01]) is None
+    assert "renders" in (pack.wrong_with("source", [1.0, 2.05]) or "")
 
 
 def test_an_entry_that_lacks_a_file_is_no_entry(pack, tmp_path):
@@ -124,7 +186,7 @@ def test_an_entry_that_lacks_a_file_is_no_entry(pack, tmp_path):
     (tmp_path / "pack" / "collapse.npz").unlink()
     spoiled = LecturePack(tmp_path / "pack", PLAN)
     spoiled.check("table")
-    with pytest.raises(Problem, match="lacks 'collapse'"):
+    with pytest.raises(Problem, match="'collapse' is missing"):
         spoiled.check("collapse")
     with pytest.raises(Problem, match=r"'table' has no table\.pt"):
         spoiled.checkpoint(PLAN.studies(seed=0), "table")
@@ -144,7 +206,7 @@ def test_a_broken_manifest_says_how_to_build_it(tmp_path):
 def test_an_interrupted_build_keeps_what_it_has(tmp_path, monkeypatch):
     plan = dataclasses.replace(PLAN, steps=1)
 
-    def interrupted(pack, part):
+    def interrupted(pack, part, name):
         raise KeyboardInterrupt
 
     monkeypatch.setitem(pack_build._BUILDERS, "source_without_shifted_channel", interrupted)
@@ -196,5 +258,6 @@ def test_the_shipped_collapse_really_collapses():
 
 def test_the_shipped_pack_is_current():
     pack = LecturePack()
-    reference = pack.plan.reference()
-    assert {name: why_stale(pack, name, reference) for name in ENTRIES} == dict.fromkeys(ENTRIES)
+    references = pack.plan.references()
+    wrong = {name: pack.wrong_with(name, references[entry.task]) for name, entry in ENTRIES.items()}
+    assert wrong == dict.fromkeys(ENTRIES)
