@@ -65,7 +65,7 @@ class LecturePack:
             A row: `"source"`, `"synthesis"`; for brains also `"source_without_shifted_channel"`,
             `"augmentation"`, `"gin"`.
         """
-        entry = _of(study, name)
+        entry = entry_of(study, name)
         weights = self._file(entry, f"{entry}.pt").read_bytes()
         learner = recipes.learner_of(name, study, seed=SEED)
         load_weights(learner, weights)
@@ -81,7 +81,7 @@ class LecturePack:
 
     def adapted(self, study: Study) -> Adversarial:
         """The adversarial learner at the end of its recorded run, to predict with."""
-        entry = _of(study, "adversarial")
+        entry = entry_of(study, "adversarial")
         learner = recipes.learner_of(PLAYED[ENTRIES[entry].task], study, seed=SEED)
         assert isinstance(learner, Adversarial)
         load_weights(learner, self._file(entry, f"{entry}_end.pt").read_bytes())
@@ -186,8 +186,8 @@ class LecturePack:
         return self.folder / file
 
 
-def _of(study: Study, name: str) -> str:
-    """The entry of a task."""
+def entry_of(study: Study, name: str) -> str:
+    """The name of the entry that holds something of this study's task."""
     return f"heart_{name}" if study.name == "heart" else name
 
 

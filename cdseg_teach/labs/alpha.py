@@ -11,11 +11,11 @@ from typing import Any
 
 from cdseg_teach import plots, slices
 from cdseg_teach.experiments import recipes
-from cdseg_teach.experiments.pack import LecturePack, lecture_pack
+from cdseg_teach.experiments.pack import LecturePack, entry_of, lecture_pack
 from cdseg_teach.experiments.recording import Frame, RecordedRun, Recorder
 from cdseg_teach.labs.display import Shown
 from cdseg_teach.labs.player import Player
-from cdseg_teach.methods import Adversarial
+from cdseg_teach.methods import Adversarial, OutputAdversarial
 from cdseg_teach.methods.adversarial import checked_alpha
 from cdseg_teach.methods.schedules import none
 from cdseg_teach.problems import Problem
@@ -52,8 +52,10 @@ class AlphaLab(Shown):
         where the lab goes on.
     every
         Steps between two looks at the fixed slices.
+    kind
+        `Adversarial`, or a method made of it such as `OutputAdversarial`.
     options
-        All others go to `Adversarial`: schedule_steps, taps, gradient_clip, device, ...
+        All others go to it: schedule_steps, taps, gradient_clip, device, ...
 
     Examples
     --------
@@ -72,6 +74,7 @@ class AlphaLab(Shown):
         recorded: RecordedRun | None = None,
         resume: dict[str, Any] | None = None,
         every: int = 10,
+        kind: type[Adversarial] = Adversarial,
         **options: Any,
     ) -> None:
         if (recorded is None) != (resume is None):
@@ -83,7 +86,7 @@ class AlphaLab(Shown):
         self.study, self.seed = study, seed
         self.warm_up, self.joint_batch = warm_up, joint_batch
         self._checkpoint, self._recorded, self._resume = start_from, recorded, resume
-        self._every, self._options = every, options
+        self._every, self._kind, self._options = every, kind, options
         self.alpha = alpha
         self.pinned: RecordedRun | None = None
         # The view listens here; now: do not skip it.
@@ -99,7 +102,8 @@ class AlphaLab(Shown):
         Parameters
         ----------
         study
-            The study of the pack's checkpoint.
+            The study of the pack's checkpoint: brains, or hearts from MR to CT, whose
+            discriminator hears the output alone.
         pack
             The one that ships, unless told.
         options
@@ -108,11 +112,13 @@ class AlphaLab(Shown):
         pack = pack or lecture_pack()
         settings = recipes.ADAPTATION | recipes.ADVERSARIAL
         settings["schedule_steps"] = recipes.ADAPTATION_STEPS
+        run = entry_of(study, "adversarial")
         return cls(
             study,
             start_from=pack.checkpoint(study),
-            recorded=pack.recorded("adversarial"),
-            resume=pack.opening_state(),
+            recorded=pack.recorded(run),
+            resume=pack.opening_state(run),
+            kind=OutputAdversarial if study.name == "heart" else Adversarial,
             **(settings | options),
         )
 
@@ -196,7 +202,7 @@ class AlphaLab(Shown):
 
     def _new_learner(self) -> Adversarial:
         start_from = None if self.start == SCRATCH else self._checkpoint
-        return Adversarial(
+        return self._kind(
             self.study,
             start_from=start_from,
             alpha=self.alpha,
