@@ -31,8 +31,8 @@ LABELS_ARE_FOR = (
 class AlphaLab(Shown):
     """Adversarial learning, live: L_segAdv = L_seg − α L_adv, with α in your hand.
 
-    α, warm-up and what is pinned can change at any time; the starting point and the joint batch
-    begin a new run.
+    α, warm-up, what the segmenter plays for and what is pinned can change at any time; the starting
+    point and the joint batch begin a new run.
 
     Parameters
     ----------
@@ -47,6 +47,8 @@ class AlphaLab(Shown):
     warm_up, joint_batch
         Whether α is ramped up, by `lab.learner.warm_up`; whether S and T share a batch (see
         `Adversarial`).
+    objective
+        "reversal", or "flipped" labels (see `Adversarial.objective`).
     recorded, resume
         A run that was recorded before on this study, and the learner's state somewhere in it, from
         where the lab goes on.
@@ -71,6 +73,7 @@ class AlphaLab(Shown):
         seed: int = 0,
         warm_up: bool = True,
         joint_batch: bool = False,
+        objective: str = "reversal",
         recorded: RecordedRun | None = None,
         resume: dict[str, Any] | None = None,
         every: int = 10,
@@ -84,7 +87,7 @@ class AlphaLab(Shown):
         if recorded is not None:
             _check_belongs(recorded, study)
         self.study, self.seed = study, seed
-        self.warm_up, self.joint_batch = warm_up, joint_batch
+        self.warm_up, self.joint_batch, self.objective = warm_up, joint_batch, objective
         self._checkpoint, self._recorded, self._resume = start_from, recorded, resume
         self._every, self._kind, self._options = every, kind, options
         self.alpha = alpha
@@ -187,6 +190,7 @@ class AlphaLab(Shown):
             "start": self.start,
             "warm_up": self.warm_up,
             "joint_batch": self.joint_batch,
+            "objective": self.objective,
         }
         return self.recorder.recording(self.player.history, alpha=self.alpha, **settings)
 
@@ -202,7 +206,7 @@ class AlphaLab(Shown):
 
     def _new_learner(self) -> Adversarial:
         start_from = None if self.start == SCRATCH else self._checkpoint
-        return self._kind(
+        learner = self._kind(
             self.study,
             start_from=start_from,
             alpha=self.alpha,
@@ -210,10 +214,12 @@ class AlphaLab(Shown):
             joint_batch=self.joint_batch,
             **self._options,
         )
+        learner.objective = self.objective  # a Problem before the first step
+        return learner
 
     def _advance(self, players: str = "both") -> dict[str, float]:
         learner, asked = self.learner, self.alpha
-        learner.alpha, learner.players = asked, players
+        learner.alpha, learner.players, learner.objective = asked, players, self.objective
         ramp = learner.warm_up
         learner.warm_up = ramp if self.warm_up else none()
         try:

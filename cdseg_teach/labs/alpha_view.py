@@ -81,6 +81,13 @@ class AlphaView(SteppedView):
             description="Joint batch (resets)", value=lab.joint_batch, indent=False
         )
         with_tooltip(self.joint, "S and T share one batch and its statistics")
+        self.flipped = w.Checkbox(
+            description="Flipped labels", value=lab.objective == "flipped", indent=False
+        )
+        with_tooltip(
+            self.flipped,
+            "The segmenter descends L_adv with S and T swapped, instead of ascending L_adv",
+        )
         channels = list(enumerate(lab.study.target.channels))
         shown = (*lab.study.shifted_channels, 0)[0]
         self.channel = w.Dropdown(
@@ -91,6 +98,7 @@ class AlphaView(SteppedView):
         self.warm_up.observe(
             self._guarded(lambda change: setattr(lab, "warm_up", change["new"])), "value"
         )
+        self.flipped.observe(self._guarded(self._on_flipped), "value")
         self.joint.observe(self._guarded(self._on_joint), "value")
         self.channel.observe(lambda _: self.refresh(now=True), "value")
 
@@ -102,7 +110,8 @@ class AlphaView(SteppedView):
                 {"description_width": "initial"},
             )
         self.alpha.style = {"description_width": "initial"}
-        for box, width in ((self.warm_up, "150px"), (self.joint, "190px")):
+        boxes = {self.warm_up: "150px", self.flipped: "150px", self.joint: "190px"}
+        for box, width in boxes.items():
             box.layout = w.Layout(width=width)
         steps = [self.play, self.pause, self.step, self.segmenter, self.discriminator, self.reset]
         row = w.Layout(align_items="center", width="100%", overflow="visible")
@@ -119,7 +128,7 @@ class AlphaView(SteppedView):
                 w.HTML(STYLE),
                 self.clock,
                 w.HBox([*steps, self.pin, self.unpin], layout=row),
-                w.HBox([self.alpha, self.warm_up, self.joint, self.start], layout=row),
+                w.HBox([self.alpha, *boxes, self.start], layout=row),
                 self.numbers,
                 w.HBox(
                     [fitted(self.figure), picture],
@@ -131,6 +140,9 @@ class AlphaView(SteppedView):
         )
         box.add_class("cdseg-lab")
         return box
+
+    def _on_flipped(self, change: Any) -> None:
+        self.lab.objective = "flipped" if change["new"] else "reversal"
 
     def _on_joint(self, change: Any) -> None:
         self.lab.joint_batch = change["new"]
@@ -158,6 +170,7 @@ class AlphaView(SteppedView):
             lab.warm_up,
             lab.joint_batch,
         )
+        self.flipped.value = lab.objective == "flipped"
         self.unpin.disabled = lab.pinned is None
 
     def _draw_curves(self, frame: Frame) -> None:

@@ -14,7 +14,7 @@ from cdseg_teach.cohorts.study import Study
 from cdseg_teach.labs import contrast_view, predict, stepped_view
 from cdseg_teach.labs.alpha import CHECKPOINT, RECORDED, SCRATCH, AlphaLab
 from cdseg_teach.labs.alpha_view import AlphaView
-from cdseg_teach.methods import Adversarial, Supervised
+from cdseg_teach.methods import Adversarial, OutputAdversarial, Supervised
 from cdseg_teach.problems import Problem
 
 FAST = {"batch_size": 2, "device": "cpu", "every": 2}
@@ -202,6 +202,24 @@ def test_a_pinned_run_stays_while_the_next_one_is_drawn(view: AlphaView) -> None
     assert len(view.figure.data[0].y) == 0
 
 
+def test_what_the_segmenter_plays_for_can_be_switched_while_it_runs(view: AlphaView) -> None:
+    lab = view.lab
+    lab.run(1)
+    assert lab.learner.objective == "reversal"
+    view.flipped.value = True
+    lab.run(1)
+    assert (lab.learner.objective, lab.step_count) == ("flipped", 2)
+    lab.objective = "reversal"
+    lab.run(1)
+    assert not view.flipped.value
+
+
+def test_a_lab_of_another_kind_of_game(study: Study) -> None:
+    lab = AlphaLab(study, kind=OutputAdversarial, **FAST)
+    lab.run(1)
+    assert isinstance(lab.learner, OutputAdversarial)
+
+
 def test_starts_and_the_joint_batch_begin_a_new_run(view: AlphaView) -> None:
     lab = view.lab
     assert lab.starts == [CHECKPOINT, SCRATCH]
@@ -264,6 +282,7 @@ def test_controls_have_names_and_labels_are_spoken_of(view: AlphaView) -> None:
         view.scrub,
         view.start,
         view.warm_up,
+        view.flipped,
         view.joint,
         view.channel,
         view.play,
