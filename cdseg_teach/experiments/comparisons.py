@@ -71,8 +71,8 @@ def interval(groups: Sequence[np.ndarray], seed: int = 0) -> tuple[float, float]
 
     Groups (seeds) are drawn with replacement, and in each of those the subjects again; percentiles
     of `RESAMPLES` such means. With one group it holds for that group alone; with one value there
-    is none (NaN). Saravanan, Berman & Sober 2020, arXiv:2007.07797. With few groups, percentiles
-    are narrower than Student's interval of the groups' means.
+    is none (NaN). Saravanan, Berman & Sober 2020, arXiv:2007.07797. With few groups it is too
+    narrow: with 3, 5 and 8 it covered the truth in 83, 89 and 92 % of trials (CONTRIBUTING.md).
 
     Parameters
     ----------
