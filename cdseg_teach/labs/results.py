@@ -78,6 +78,7 @@ class ResultsExplorer(Shown):
         self.pack: Any = pack or lecture_pack()
         self.tables: Mapping[str, str] = getattr(self.pack, "tables", TABLES)
         self._rows: dict[str, pd.DataFrame] = {}
+        self._gains: dict[tuple[str, ...], pd.DataFrame] = {}  # thousands of resamples each
         direction = settings.pop("direction", None) or self._first()
         self.settings = Settings(direction, self._opening(direction))
         self.choose(**settings)
@@ -132,9 +133,12 @@ class ResultsExplorer(Shown):
         Holm's correction is over all rows of the table, chosen or not.
         """
         rows, metric = self._chosen(self.rows), self.settings.metric
+        key = (self.settings.direction, metric, self.settings.structure)
+        if key not in self._gains:
+            self._gains[key] = gains(rows, metric)
         known = {name: METHODS[name].sees for name in self.methods if name in METHODS}
         sees = pd.Series(known, name="may see", dtype=object).replace(_SEES, regex=True)
-        table = pd.concat([scores(rows, metric), sees, gains(rows, metric)], axis=1)
+        table = pd.concat([scores(rows, metric), sees, self._gains[key]], axis=1)
         return table.reindex(self.settings.methods).fillna("-").rename_axis("method")
 
     def dots(self) -> pd.DataFrame:
@@ -203,15 +207,15 @@ class ResultsExplorer(Shown):
 
     def _first(self) -> str:
         """The first table that the pack has."""
-        problem = Problem("there is no table to show")
+        problems = []
         for direction in self.tables:
             try:
                 self._of(direction)
-            except Problem as lacking:
-                problem = lacking
+            except Problem as problem:
+                problems.append(problem)
             else:
                 return direction
-        raise problem
+        raise problems[0] if problems else Problem("there is no table to show; give one with rows")
 
     def _of(self, direction: str) -> pd.DataFrame:
         _check("table", [direction], self.tables)

@@ -47,7 +47,7 @@ def test_a_pack_without_tables_says_what_to_do() -> None:
         def everything(self, direction: str) -> pd.DataFrame:
             raise Problem(f"the lecture pack's {direction!r} is missing; build it")
 
-    with pytest.raises(Problem, match="build it"):
+    with pytest.raises(Problem, match="'ge_to_swi' is missing; build it"):
         ct.ResultsExplorer(Empty())
 
 
