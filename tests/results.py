@@ -80,7 +80,7 @@ class ToyPack:
         )
 
     def shift(self) -> pd.DataFrame:
-        at = {0: 1.5, 0.5: 1.2, 1: 1.0, 1.5: 0.8}
+        at = {0: 1.5, 0.5: 1.2, 1.5: 0.8}
         return pd.concat(
             [rows_of(self._drawn(self.METHODS, 1, by)).assign(shift=x) for x, by in at.items()]
         )

@@ -154,6 +154,9 @@ class ResultsExplorer(Shown):
             If the pack has no such runs of this table or of these methods.
         """
         rows = self._swept(self.pack.shift())
+        if 1 not in set(rows["shift"]):  # which is the table's own: a pack need not hold it twice
+            table = self._chosen(self.rows)
+            rows = pd.concat([rows, table[table.seed.isin(rows.seed)].assign(shift=1.0)])
         on_t = rows[rows.domain == "target"]
         return self._curves({n: on_t[on_t.method == n] for n in self.settings.methods}, "shift")
 

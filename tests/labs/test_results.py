@@ -82,7 +82,8 @@ def test_curves_have_a_run_a_seed(lab: ct.ResultsExplorer, pack: ToyPack) -> Non
     assert list(found) == list(OPENING)
     x, runs = found["source"]
     assert (x, runs.shape) == ([0, 0.5, 1, 1.5], (3, 4))
-    rows = pack.shift().query("method == 'source' and domain == 'target' and seed == 1")
+    swept = pd.concat([pack.shift(), pack.everything("ge_to_swi").assign(shift=1)])
+    rows = swept.query("method == 'source' and domain == 'target' and seed == 1")
     assert list(runs[1]) == pytest.approx(list(100 * rows.groupby("shift").dsc.mean()))
     x, runs = lab.over_alpha()["on T"]
     assert (x, runs.shape) == ([0, 0.1, 1, 10, 100], (3, 5))
