@@ -25,6 +25,7 @@ _MODULE_OF = {
     "OutputAdversarial": "methods",
     "Predict": "labs.predict",
     "Problem": "problems",
+    "ResultsExplorer": "labs.results",
     "SliceViewer": "labs.viewer",
     "Study": "cohorts",
     "Subject": "cohorts",

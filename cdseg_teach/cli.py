@@ -19,10 +19,9 @@ from cdseg_teach import __version__
 from cdseg_teach.problems import Problem, RunFailed
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-
     from cdseg_teach.cohorts import Study
     from cdseg_teach.experiments.jobs import Job, Studies
+    from cdseg_teach.experiments.table import Results
 
 Number = TypeVar("Number", int, float)
 
@@ -108,7 +107,8 @@ def _table(arguments: argparse.Namespace) -> int:
             device=arguments.device,
         )
 
-    _run(arguments, jobs, Path(arguments.out).parent / "methods.csv", summaries.report)
+    methods = Path(arguments.out).parent / "methods.csv"
+    _run(arguments, jobs, methods, lambda found: summaries.report(found.rows, found.methods))
     return 0
 
 
@@ -134,7 +134,8 @@ def _sweep(arguments: argparse.Namespace) -> int:
 
     # A table in the same folder keeps its own methods.csv.
     out = Path(arguments.out)
-    _run(arguments, jobs, out.parent / f"{out.stem}_methods.csv", summaries.sweep_report)
+    methods = out.parent / f"{out.stem}_methods.csv"
+    _run(arguments, jobs, methods, lambda found: summaries.sweep_report(found.rows))
     return 0
 
 
@@ -142,7 +143,7 @@ def _run(
     arguments: argparse.Namespace,
     make_jobs: Callable[[Studies, list[int]], list[Job]],
     methods: Path,
-    report: Callable[[DataFrame], str],
+    report: Callable[[Results], str],
 ) -> None:
     """Check everything, run the jobs, write both files, print the summary."""
     from cdseg_teach.experiments.executors import executor_from
@@ -167,7 +168,7 @@ def _run(
         print(estimate(jobs), file=sys.stderr)
         results = Results.of(run_jobs(jobs, executor))
     results.write(out, methods)
-    print(report(results.rows))
+    print(report(results))
     print(f"\nwritten: {out}, {methods}")
 
 

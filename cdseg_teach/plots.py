@@ -37,6 +37,13 @@ SERIES = (
     (SKY, "P", "--"),
 )
 INK = 14  # points on a figure 10 inches wide
+BESIDE = 3  # curves; with more, their names would lie on them
+
+
+def look(number: int) -> tuple[str, str, str]:
+    """Colour, marker and line of the curve with this number: `SERIES`, then other pairs of them."""
+    again, first = divmod(number, len(SERIES))
+    return SERIES[first][0], *SERIES[(first + again) % len(SERIES)][1:]
 
 
 class Picture(Figure):
@@ -82,9 +89,9 @@ def curves(
     alpha_axis
         Logarithmic from the smallest positive x on, with 0 as its own place on the left.
     """
-    figure = Picture(10, 5)
+    figure = Picture(10, max(5, 0.32 * len(series)))
     axes = figure.subplots()
-    looks = itertools.cycle(SERIES)
+    looks = map(look, itertools.count())
     for (name, (x, runs)), (colour, marker, line) in zip(series.items(), looks, strict=False):
         runs = np.atleast_2d(runs)
         low, high = runs.min(axis=0), runs.max(axis=0)
@@ -99,7 +106,10 @@ def curves(
     dress(axes, x_label, y_label, title)
     if y_label.endswith("(%)"):
         axes.set_ylim(-2, 102)
-    axes.legend(fontsize=INK, frameon=False)
+    if len(series) <= BESIDE:
+        axes.legend(fontsize=INK, frameon=False)
+    else:
+        figure.legend(loc="outside right upper", fontsize=INK, frameon=False)
     told = "; ".join(f"{name} {_in_words(x, runs)}" for name, (x, runs) in series.items())
     figure.alt = f"{title or y_label}. {y_label} over {x_label}: {told}."
     return figure

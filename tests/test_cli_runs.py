@@ -31,6 +31,7 @@ def test_table_writes_both_files_and_prints_a_summary(tmp_path, capsys):
     assert len(pd.read_csv(tmp_path / "methods.csv")) == 4
     printed = capsys.readouterr()
     assert "Mean (std)" in printed.out
+    assert "What each was allowed to see" in printed.out
     assert "4 runs, 8 steps of training: about" in printed.err
 
 

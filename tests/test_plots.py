@@ -67,6 +67,17 @@ def test_a_curve_can_be_read_without_seeing_it() -> None:
     assert figure.axes[0].get_ylim() == (-2, 102)
 
 
+def test_no_two_curves_look_alike_and_many_are_named_beside_them() -> None:
+    series = {f"method {k}": ([0, 1], np.full((2, 2), 5.0 * k)) for k in range(18)}
+    figure = plots.curves(series, "shift", "DSC (%)")
+    lines = figure.axes[0].get_lines()
+    assert len({(str(a.get_color()), a.get_marker()) for a in lines}) == len(series)
+    (legend,) = figure.legends
+    figure.draw_without_rendering()
+    assert legend.get_window_extent().x0 > figure.axes[0].get_window_extent().x1
+    assert legend.get_window_extent().y0 >= 0
+
+
 def test_pyplot_is_left_alone() -> None:
     import matplotlib.pyplot as plt
 

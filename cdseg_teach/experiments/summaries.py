@@ -1,4 +1,4 @@
-"""What a table of results says: means and spreads, the paired gain, the way recovered."""
+"""What a table of results says: means and spreads, costs, gains, the way recovered."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from cdseg_teach.evaluation import RATIOS, mean_std
+from cdseg_teach.experiments.comparisons import comparisons, per_subject, scale_of
 
 #: The lecture's own table: real scans of trauma patients, mean (std) over subjects in percent.
 LECTURE = pd.DataFrame(
@@ -38,18 +39,101 @@ class Gain:
         return f"{self.mean:+.1f} points, 95 % interval {interval} over {self.seeds} seeds"
 
 
-def summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """One line a method, in percent: mean (std) over the subjects of all seeds pooled.
+def scores(rows: pd.DataFrame, metric: str = "dsc") -> pd.DataFrame:
+    """One line a method, in percent or mm: mean (std) over the subjects of all seeds pooled.
 
-    Columns: DSC, recall and precision on T, `± seeds` (standard deviation of the seeds' mean DSC),
-    and DSC on S.
+    A subject counts with the mean over its structures. Columns: `T`, `± seeds` (standard deviation
+    of the seeds' means on T), and `S`.
     """
-    target, source = rows[rows.domain == "target"], rows[rows.domain == "source"]
     names = rows.method.drop_duplicates()
+    on_t, on_s = (
+        per_subject(rows, metric, domain).reindex(columns=names) for domain in ("target", "source")
+    )
+    spread = on_t.groupby("seed").mean().std() if len(on_t) else pd.Series(np.nan, names)
     lines = {
-        name: _line(target[target.method == name], source[source.method == name]) for name in names
+        "T": on_t.apply(mean_std, scale=1),
+        "± seeds": spread.map(lambda std: _told(std, "{:.1f}")),
+        "S": on_s.apply(mean_std, scale=1),
     }
-    return pd.DataFrame.from_dict(lines, orient="index").rename_axis("method")
+    return pd.DataFrame(lines, index=names).rename_axis("method")
+
+
+def summary(rows: pd.DataFrame) -> pd.DataFrame:
+    """`scores` of DSC, recall and precision on T, and of DSC on S, side by side."""
+    dsc, recall, precision = (scores(rows, metric) for metric in RATIOS)
+    return pd.DataFrame(
+        {
+            "DSC": dsc["T"],
+            "recall": recall["T"],
+            "precision": precision["T"],
+            "± seeds": dsc["± seeds"],
+            "DSC on S": dsc["S"],
+        }
+    )
+
+
+def by_structure(rows: pd.DataFrame, metric: str = "dsc", domain: str = "target") -> pd.DataFrame:
+    """A line a method and a column a structure: mean (std) over the subjects of all seeds."""
+    chosen = rows[rows.domain == domain]
+    cells = chosen.groupby(["method", "structure"], sort=False)[metric]
+    return cells.agg(mean_std, scale=scale_of(metric)).unstack("structure")
+
+
+def costs(methods: pd.DataFrame) -> pd.DataFrame:
+    """What each method was allowed to see and what it took, from methods.csv: means over seeds.
+
+    Columns: `sees`; `steps`; `seconds`; `weights` that it changed; `A-dist.` (0..2: the domains
+    cannot, or can, be told apart from its features; none for test-time methods, which have other
+    features for each subject); `ECE` and `ECE near`, calibration errors in percent, everywhere and
+    within 10 mm of the truth.
+    """
+    each = methods.groupby("method", sort=False)
+    numbers = each[[*_COSTS]].mean()
+    columns = {
+        title: (numbers[name] * scale).map(lambda number, form=form: _told(number, form))
+        for name, (title, scale, form) in _COSTS.items()
+    }
+    return pd.DataFrame({"sees": each["sees"].first(), **columns})
+
+
+_COSTS = {
+    "steps": ("steps", 1, "{:.0f}"),
+    "seconds": ("seconds", 1, "{:.0f}"),
+    "parameters_changed": ("weights", 1, "{:,.0f}"),
+    "a_distance": ("A-dist.", 1, "{:.2f}"),
+    "ece": ("ECE", 100, "{:.1f}"),
+    "ece_near": ("ECE near", 100, "{:.1f}"),
+}
+
+
+def gains(rows: pd.DataFrame, metric: str = "dsc") -> pd.DataFrame:
+    """`comparisons` on T as text: difference in points (or mm), interval, seeds, Holm's p."""
+    table = comparisons(rows, metric)
+    lines = {
+        "control": table.control,
+        "difference": table.difference.map("{:+.1f}".format),
+        "95 % interval": [
+            "-" if np.isnan(low) else f"{low:+.1f} to {high:+.1f}"
+            for low, high in zip(table.low, table.high, strict=True)
+        ],
+        "better on": [
+            f"{better} of {n}" for better, n in zip(table.better, table.seeds, strict=True)
+        ],
+        "p (Holm)": ["< 0.001" if p < 0.001 else f"{p:.3f}" for p in table.holm],
+    }
+    return pd.DataFrame(lines, index=table.index)
+
+
+def everything(rows: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:
+    """The table of everything, a line a method: `summary`, `costs` and `gains` side by side.
+
+    Parameters
+    ----------
+    rows, methods
+        Of results.csv and methods.csv, of one study.
+    """
+    parts = [summary(rows), costs(methods), gains(rows)]
+    return pd.concat(parts, axis=1).reindex(parts[0].index).fillna("-")
 
 
 def per_seed(
@@ -90,18 +174,38 @@ def recovered(rows: pd.DataFrame, method: str = "adversarial") -> float:
     return float((reached - floor) / (ceiling - floor)) if ceiling > floor else float("nan")
 
 
-def report(rows: pd.DataFrame) -> str:
-    """The summary as text, the lecture's own table beside it."""
+def report(rows: pd.DataFrame, methods: pd.DataFrame | None = None) -> str:
+    """The tables as text: scores, structures, costs, gains; the lecture's own table below them.
+
+    Parameters
+    ----------
+    rows, methods
+        Of results.csv, and of methods.csv for what each method saw and took.
+    """
     parts = [
         "Mean (std) over test subjects of all seeds, in percent (T = target, S = source):",
         summary(rows).to_string(),
     ]
-    if {"adversarial", "source_longer"} <= set(rows.method):
-        parts.append(f"\nadversarial - source_longer, DSC on T: {paired_gain(rows)}")
+    if rows.structure.nunique() > 1:
+        parts += ["\nDSC on T by structure:", by_structure(rows).to_string()]
+    if methods is not None:
+        parts += [
+            "\nWhat each was allowed to see and what it took, mean over seeds (weights: changed;"
+            "\nECE: calibration error in percent, everywhere and near the truth):",
+            costs(methods).to_string(),
+        ]
+    compared = gains(rows)
+    if len(compared):
+        drawn = "seeds and their subjects" if rows.seed.nunique() > 1 else "one seed's subjects"
+        parts += [
+            f"\nDSC on T against the control, in points (interval: bootstrap over {drawn},"
+            "\ntoo narrow where seeds are few; p: Wilcoxon over subjects, trainings as they are):",
+            compared.to_string(),
+        ]
     if {"adversarial", "source", "oracle"} <= set(rows.method):
         share = recovered(rows)
-        told = "there is none" if np.isnan(share) else f"{100 * share:.0f} %"
-        parts.append(f"way from source to oracle that adversarial recovers: {told}")
+        way = "there is none" if np.isnan(share) else f"{100 * share:.0f} %"
+        parts.append(f"\nway from source to oracle that adversarial recovers: {way}")
     if set(rows.task) == {"brain"}:
         parts += [
             f"\nFor comparison, the lecture's own table ({LECTURE_SOURCE}), on T:",
@@ -122,6 +226,11 @@ def sweep_report(rows: pd.DataFrame) -> str:
     return "\n".join(parts)
 
 
+def _told(number: float, form: str) -> str:
+    """A number in a form such as "{:.1f}", or a dash where there is none."""
+    return "-" if np.isnan(number) else form.format(number)
+
+
 def _gain(difference: pd.Series) -> Gain:
     """Mean of the seeds that have both, with Student's t interval."""
     difference = difference.dropna()
@@ -131,13 +240,3 @@ def _gain(difference: pd.Series) -> Gain:
         return Gain(mean, float("nan"), float("nan"), n)
     half = float(stdtrit(n - 1, 0.975) * difference.std() / np.sqrt(n))
     return Gain(mean, mean - half, mean + half, n)
-
-
-def _line(target: pd.DataFrame, source: pd.DataFrame) -> dict[str, str]:
-    spread = target.groupby("seed")["dsc"].mean().std() * 100
-    names = dict(zip(RATIOS, ("DSC", "recall", "precision"), strict=True))
-    return {
-        **{name: mean_std(target[metric]) for metric, name in names.items()},
-        "± seeds": "-" if np.isnan(spread) else f"{spread:.1f}",
-        "DSC on S": mean_std(source["dsc"]),
-    }

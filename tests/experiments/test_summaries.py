@@ -1,18 +1,27 @@
 """Means, spreads and intervals against numbers that were worked out by hand."""
 
 import math
+import re
 
+import numpy as np
 import pandas as pd
 import pytest
+import results
 from scipy import stats
 
+from cdseg_teach.experiments.literature import LITERATURE, LITERATURE_NOTE
 from cdseg_teach.experiments.summaries import (
     LECTURE,
+    by_structure,
+    costs,
+    everything,
     gain_over_alpha_0,
+    gains,
     paired_gain,
     per_seed,
     recovered,
     report,
+    scores,
     summary,
     sweep_report,
 )
@@ -47,6 +56,64 @@ def test_summary_pools_subjects_and_spreads_over_seeds():
     assert line["recall"] == "30.0 (11.5)"
     assert line["± seeds"] == "14.1"
     assert list(summary(rows_of()).index) == list(DSC)
+
+
+def test_the_spread_is_over_subjects_not_over_structures():
+    dsc = {"source": [[[0.2, 0.4], [0.4, 0.6]]]}
+    hearts = results.rows_of(dsc, ("LV", "RV"), task="heart")
+    assert summary(hearts).loc["source", "DSC"] == "40.0 (14.1)"
+    assert summary(hearts).loc["source", "± seeds"] == "-"
+    assert list(by_structure(hearts).loc["source"]) == ["30.0 (14.1)", "50.0 (14.1)"]
+    assert list(by_structure(hearts, "hd95_mm").loc["source"]) == ["7.0 (1.4)", "5.0 (1.4)"]
+    assert list(scores(hearts, "hd95_mm").loc["source"]) == ["6.0 (1.4)", "-", "6.0 (1.4)"]
+
+
+def test_what_has_no_number_is_a_dash():
+    rows = rows_of({"batch_statistics": (0.5, 0.7)})
+    methods = results.methods_of(rows).assign(a_distance=np.nan)
+    line = costs(methods).loc["batch_statistics"]
+    assert list(line[["A-dist.", "ECE", "ECE near"]]) == ["-", "5.0", "10.0"]
+    assert list(line[["sees", "steps", "weights"]]) == ["source data", "500", "121,160"]
+
+
+def test_gains_in_words():
+    line = gains(results.rows_of({"source": [[0.2] * 6], "gin": [[0.4] * 6]})).loc["gin"]
+    assert list(line) == ["source", "+20.0", "+20.0 to +20.0", "1 of 1", "0.031"]
+    many = results.rows_of({"source": [[0.2] * 20], "gin": [[0.4] * 20]})
+    assert gains(many).loc["gin", "p (Holm)"] == "< 0.001"
+
+
+def test_the_table_of_everything_has_a_line_a_method():
+    rows = rows_of()
+    table = everything(rows, results.methods_of(rows))
+    assert list(table.index) == list(DSC)
+    assert table.loc["source", "control"] == "-"
+    assert table.loc["adversarial", "control"] == "source_longer"
+    for part in (summary(rows), costs(results.methods_of(rows)), gains(rows)):
+        pd.testing.assert_frame_equal(table.loc[part.index, part.columns], part)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("subjects", [1, 3])
+def test_the_report_is_readable_whatever_there_is(subjects):
+    values = np.linspace(0.1, 0.9, subjects)[None, :, None] * np.ones(7)
+    names = ("LV", "RV", "LA", "RA", "MYO", "AO", "PA")
+    rows = results.rows_of(dict.fromkeys(DSC, values), names, task="heart")
+    text = report(rows, results.methods_of(rows))
+    assert max(map(len, text.splitlines())) <= 120
+    assert "nan" not in text.lower()
+    assert "DSC on T by structure" in text
+    assert "one seed's subjects" in text
+    assert "nan" not in report(rows[rows.domain == "target"]).lower()
+
+
+def test_the_literature_stands_apart_with_its_sources():
+    assert "not computed here" in LITERATURE_NOTE
+    assert LITERATURE.source.map(
+        lambda source: bool(re.search(r" 20\d\d, .*\d{4}\.", source))
+    ).all()
+    assert not LITERATURE.isna().any(axis=None)
+    assert not set(LITERATURE.columns) & set(summary(rows_of()).columns)
 
 
 def test_paired_gain_is_students_interval():

@@ -1,0 +1,129 @@
+"""Each method beside its control: paired differences, their intervals, and tests.
+
+Seeds are not subjects: a seed is another training. So the interval, which resamples both, comes
+first; the test is over subjects, takes the trainings as they are, and finds any difference real
+once there are subjects enough, which costs nothing where subjects are simulated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from cdseg_teach.evaluation import RATIOS
+from cdseg_teach.experiments.recipes import METHODS
+
+RESAMPLES = 9999
+
+
+def scale_of(metric: str) -> float:
+    """The factor a metric of results.csv is told with: ratios in percent, distances in mm."""
+    return 100.0 if metric in RATIOS else 1.0
+
+
+def per_subject(rows: pd.DataFrame, metric: str = "dsc", domain: str = "target") -> pd.DataFrame:
+    """A metric of each subject, the mean over its structures: a row a seed and subject.
+
+    In percent or mm, and a column a method. A distance that is undefined for a structure is left
+    out of the mean.
+    """
+    chosen = rows[rows.domain == domain]
+    means = chosen.groupby(["seed", "subject", "method"])[metric].mean() * scale_of(metric)
+    return means.unstack("method")
+
+
+def comparisons(rows: pd.DataFrame, metric: str = "dsc", domain: str = "target") -> pd.DataFrame:
+    """Each method against its control, over the seeds and subjects that have both.
+
+    Parameters
+    ----------
+    rows
+        Of results.csv; a method whose control is absent is left out.
+    metric, domain
+        As in results.csv.
+
+    Returns
+    -------
+    A row a method: `control`; `difference` of the means over seeds, in points (or mm); `low` and
+    `high` of `interval`; on how many of the `seeds` it is `better`, which for a distance is below
+    0; `p` of Wilcoxon's signed-rank test over subjects, and `holm`, corrected over these rows.
+    """
+    each = per_subject(rows, metric, domain)
+    pairs = {
+        name: (METHODS[name].control, each[name] - each[METHODS[name].control])
+        for name in rows.method.drop_duplicates()
+        if name in each and name in METHODS and METHODS[name].control in each
+    }
+    lines = {
+        name: {"control": control} | _compared(difference.dropna(), metric)
+        for name, (control, difference) in pairs.items()
+        if difference.notna().any()
+    }
+    columns = ["control", "difference", "low", "high", "better", "seeds", "p"]
+    table = pd.DataFrame.from_dict(lines, orient="index", columns=columns).rename_axis("method")
+    return table.assign(holm=holm(table.p.to_numpy(float)))
+
+
+def interval(groups: Sequence[np.ndarray], seed: int = 0) -> tuple[float, float]:
+    """95 % bootstrap interval of the mean over groups of their means.
+
+    Groups (seeds) are drawn with replacement, and in each of those the subjects again; percentiles
+    of `RESAMPLES` such means. With one group it holds for that group alone; with one value there
+    is none (NaN). Saravanan, Berman & Sober 2020, arXiv:2007.07797. With few groups it is too
+    narrow: with 3, 5 and 8 it covered the truth in 83, 89 and 92 % of trials (CONTRIBUTING.md).
+
+    Parameters
+    ----------
+    groups
+        Differences of the subjects of each seed.
+    seed
+        Of the draws.
+    """
+    if sum(map(len, groups)) < 2:
+        return float("nan"), float("nan")
+    rng = np.random.default_rng(seed)
+    chosen = rng.integers(len(groups), size=(RESAMPLES, len(groups)))
+    means = np.empty(chosen.shape)
+    for number, values in enumerate(groups):
+        here = chosen == number
+        drawn = rng.integers(len(values), size=(here.sum(), len(values)))
+        means[here] = values[drawn].mean(axis=1)
+    low, high = np.percentile(means.mean(axis=1), (2.5, 97.5))
+    return float(low), float(high)
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Holm's correction: the i-th smallest of m p-values times m - i + 1, made to rise, at most 1.
+
+    Holm 1979, Scandinavian Journal of Statistics 6:65.
+    """
+    order = np.argsort(p)
+    corrected = np.empty(len(p))
+    factors = np.arange(len(p), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * factors), 1.0)
+    return corrected
+
+
+def _compared(difference: pd.Series, metric: str) -> dict[str, float]:
+    """One line of `comparisons`, from the differences by seed and subject."""
+    seeds = difference.groupby("seed")
+    low, high = interval([values.to_numpy() for _, values in seeds])
+    means = seeds.mean()
+    return {
+        "difference": float(means.mean()),
+        "low": low,
+        "high": high,
+        "better": int(((means > 0) if metric in RATIOS else (means < 0)).sum()),
+        "seeds": len(means),
+        "p": _wilcoxon(difference),
+    }
+
+
+def _wilcoxon(difference: pd.Series) -> float:
+    """Two-sided p over subjects; one who was seen with several seeds counts once."""
+    from scipy.stats import wilcoxon  # takes a second to load, which no lab has to wait for
+
+    values = difference.groupby("subject").mean()
+    return float(wilcoxon(values).pvalue) if values.any() else 1.0

@@ -1,0 +1,142 @@
+"""Differences, intervals and tests, against scipy, statsmodels and a slower bootstrap."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from results import rows_of
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from cdseg_teach.experiments.comparisons import (
+    RESAMPLES,
+    comparisons,
+    holm,
+    interval,
+    per_subject,
+)
+
+CONTROLS = {"adversarial": "source_longer", "gin": "source"}
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def compared(rng, subjects=6, gain=0.1, methods=CONTROLS):
+    """Rows of methods that are all better than their controls on every subject, a seed only."""
+    dsc = {}
+    for method in methods:
+        low = rng.uniform(0.2, 0.4, (1, subjects))
+        dsc |= {CONTROLS[method]: low, method: low + gain * rng.uniform(0.5, 1.5, low.shape)}
+    return rows_of(dsc)
+
+
+@pytest.mark.parametrize("m", [1, 2, 7])
+def test_holm_is_statsmodels(rng, m):
+    for p in (rng.uniform(size=m), rng.uniform(size=m) ** 4, np.full(m, 0.3)):
+        np.testing.assert_allclose(holm(p), multipletests(p, method="holm")[1])
+
+
+def test_holm_worked_out_by_hand():
+    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03, 0.005])), [0.03, 0.06, 0.06, 0.02])
+    assert holm(np.array([])).size == 0
+
+
+def test_a_subject_counts_with_the_mean_over_its_structures():
+    rows = rows_of({"source": [[[0.2, 0.4], [0.6, 1.0]]]}, structures=("LV", "RV"))
+    assert list(per_subject(rows)["source"]) == pytest.approx([30, 80])
+    assert list(per_subject(rows, "hd95_mm")["source"]) == pytest.approx([7, 2])
+
+
+def test_p_is_scipys_over_subjects(rng):
+    source, gin = rng.uniform(size=(2, 3, 5, 7))
+    table = comparisons(rows_of({"source": source, "gin": gin}, structures="abcdefg"))
+    pairs = 100 * gin.mean(axis=2).ravel(), 100 * source.mean(axis=2).ravel()
+    assert table.p["gin"] == pytest.approx(stats.wilcoxon(*pairs).pvalue)
+    assert table.holm["gin"] == table.p["gin"]
+
+
+def test_six_subjects_are_needed_for_one_comparison(rng):
+    p = [comparisons(compared(rng, n, methods=["gin"])).holm["gin"] for n in (5, 6)]
+    assert p == [2 / 2**5, 2 / 2**6]
+
+
+def test_holm_counts_the_comparisons_of_the_table(rng):
+    table = comparisons(compared(rng))
+    assert list(table.p) == [2 / 2**6] * 2
+    assert list(table.holm) == [2 * 2 / 2**6] * 2
+
+
+def test_somebody_seen_with_several_seeds_counts_once(rng):
+    rows = compared(rng, methods=["gin"])
+    again = comparisons(pd.concat([rows, rows.assign(seed=1)]))
+    assert again.p["gin"] == comparisons(rows).p["gin"]
+    assert again.seeds["gin"] == 2
+
+
+def test_seeds_count_alike_and_only_what_both_have_is_compared():
+    rows = rows_of({"source": [[0.5, 0.5], [0.5, 0.5]], "gin": [[0.6, 0.6], [0.4, 0.8]]})
+    rows = rows[~((rows.method == "gin") & rows.subject.str.endswith("1test00"))]
+    line = comparisons(rows).loc["gin"]
+    assert line.difference == pytest.approx((10 + 30) / 2)
+    assert (line.better, line.seeds) == (2, 2)
+
+
+def test_of_a_distance_the_smaller_is_better():
+    rows = rows_of({"source": [[0.5, 0.6], [0.5, 0.6]], "gin": [[0.7, 0.8], [0.5, 0.5]]})
+    line = comparisons(rows, "hd95_mm").loc["gin"]
+    assert line.difference == pytest.approx((-2 + 0.5) / 2)
+    assert line.better == 1
+
+
+def test_undefined_distances_are_left_out(rng):
+    rows = compared(rng, methods=["gin"])
+    rows.loc[rows.subject == "sub-target0test00", "hd95_mm"] = np.nan
+    assert comparisons(rows, "hd95_mm").p["gin"] == 2 / 2**5
+    assert comparisons(rows.assign(hd95_mm=np.nan), "hd95_mm").empty
+
+
+def test_a_method_without_its_control_is_left_out(rng):
+    rows = compared(rng)
+    assert list(comparisons(rows[rows.method != "source_longer"]).index) == ["gin"]
+    assert comparisons(rows[rows.method == "source"]).empty
+    assert comparisons(rows.assign(method="mine")).empty
+
+
+@pytest.mark.parametrize(
+    ("groups", "values"), [(1, 12), (12, 1)], ids=["one seed", "one subject a seed"]
+)
+def test_one_level_is_the_ordinary_bootstrap(rng, groups, values):
+    differences = rng.normal(20, 5, (groups, values))
+    expected = stats.bootstrap(
+        (differences.ravel(),), np.mean, method="percentile", n_resamples=RESAMPLES, random_state=1
+    ).confidence_interval
+    assert interval(list(differences)) == pytest.approx((expected.low, expected.high), abs=0.25)
+
+
+def test_two_levels_are_what_a_loop_draws(rng):
+    groups = [rng.normal(mean, 3, n) for mean, n in ((10, 4), (20, 6), (22, 5), (28, 8))]
+
+    def drawn():
+        chosen = [groups[i] for i in rng.integers(len(groups), size=len(groups))]
+        return np.mean([rng.choice(values, len(values)).mean() for values in chosen])
+
+    expected = np.percentile([drawn() for _ in range(4000)], (2.5, 97.5))
+    assert interval(groups) == pytest.approx(tuple(expected), abs=0.5)
+    assert interval(groups) == interval(groups)
+
+
+def test_an_interval_moves_with_the_values(rng):
+    groups = list(rng.normal(size=(3, 4)))
+    low, high = interval(groups)
+    assert interval([values + 7 for values in groups]) == pytest.approx((low + 7, high + 7))
+
+
+@pytest.mark.filterwarnings("error")
+def test_little_data_is_no_error():
+    alone = comparisons(rows_of({"source": [[0.5]], "gin": [[0.7]]})).loc["gin"]
+    assert np.isnan([alone.low, alone.high]).all()
+    assert alone.p == 1
+    same = comparisons(rows_of({"source": [[0.5, 0.6]], "gin": [[0.5, 0.6]]})).loc["gin"]
+    assert (same.difference, same.low, same.high, same.better, same.p) == (0, 0, 0, 0, 1)
