@@ -17,11 +17,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.transforms import Bbox
 
-from cdseg_teach.slices import BLACK, BLUE, ERRORS, GREEN, PINK, RED, SKY
+from cdseg_teach.slices import BLACK, BLUE, ERRORS, GREEN, PINK, RED, SKY, STRUCTURES
 
 # A notebook draws what it shows with `plots` alone.
 from cdseg_teach.slices import errors as errors
 from cdseg_teach.slices import slice_of as slice_of
+from cdseg_teach.slices import structures_of as structures_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,7 +147,10 @@ def table(frame: pd.DataFrame, title: str = "") -> Picture:
 
 
 def gallery(
-    pictures: Mapping[str, np.ndarray], alt: str, columns: int = 5, legend: bool = False
+    pictures: Mapping[str, np.ndarray],
+    alt: str,
+    columns: int = 5,
+    legend: bool | Sequence[str] = False,
 ) -> Picture:
     """Show pictures with their titles, row by row.
 
@@ -159,11 +163,12 @@ def gallery(
     columns
         Pictures in a row.
     legend
-        Whether to say what the colours of `errors` mean.
+        Whether to say what the colours of `errors` mean; or the names of the structures that
+        `structures_of` shows.
     """
     rows = -(-len(pictures) // columns)
     lines = 1 + max(title.count("\n") for title in pictures)
-    height = rows * (10 / columns + 0.26 * lines) + 0.45 * legend  # inches
+    height = rows * (10 / columns + 0.26 * lines) + 0.45 * bool(legend)  # inches
     figure = Picture(10, height, alt)
     for axes in (places := figure.subplots(rows, columns, squeeze=False).ravel()):
         axes.set_axis_off()
@@ -172,11 +177,26 @@ def gallery(
         axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axes.set_title(title, fontsize=INK)
     if legend:
-        patches = [Patch(facecolor=c, edgecolor=BLACK, label=name) for name, c in ERRORS.items()]
-        figure.legend(
-            handles=patches, loc="outside lower center", ncols=3, fontsize=INK, frameon=False
-        )
+        explain(figure, ERRORS if legend is True else colours_of(legend))
     return figure
+
+
+def colours_of(structures: Sequence[str]) -> dict[str, str]:
+    """Structure -> its colour in `structures_of`."""
+    return dict(zip(structures, STRUCTURES, strict=False))
+
+
+def explain(figure: Picture, colours: Mapping[str, str]) -> None:
+    """Say below a figure what its colours mean."""
+    patches = [Patch(facecolor=c, edgecolor=BLACK, label=name) for name, c in colours.items()]
+    figure.legend(
+        handles=patches,
+        loc="outside lower center",
+        ncols=len(patches),
+        columnspacing=1.2,  # seven side by side
+        fontsize=INK,
+        frameon=False,
+    )
 
 
 def score_table(

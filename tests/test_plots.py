@@ -32,13 +32,18 @@ def figures() -> list[plots.Picture]:
     return [
         plots.gallery({"one": plots.slice_of(subject, 4)}, "A slice of a toy, in grey."),
         plots.gallery({"hits": hits}, "A slice of a toy, its hits in colour.", legend=True),
+        plots.gallery(
+            {"true": plots.structures_of(subject, 4)},
+            "A toy's slice in colour.",
+            legend=["one", "two"],
+        ),
         plots.score_table({"on S": evaluate(Perfect(subject.label), [subject])}, "Perfect", "on S"),
         plots.curves({"on T": ([0, 1, 10], runs)}, "α", "DSC (%)", alpha_axis=True),
         plots.table(frame, "Target"),
     ]
 
 
-@pytest.mark.parametrize("index", range(5))
+@pytest.mark.parametrize("index", range(6))
 def test_pictures_have_large_type_and_alternative_text(index: int) -> None:
     figure = figures()[index]
     data, alt = plots.png(figure)

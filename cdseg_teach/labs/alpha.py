@@ -274,7 +274,11 @@ def _picture(lab: AlphaLab) -> plots.Picture:
     plots.dress(accuracy, "step", "accuracy (%)", "discriminator: S or T?")
     picture.imshow(shown_slice(lab, frame=last))
     picture.set_axis_off()
-    picture.set_title("target: prediction (full),\ntruth (dashed)", fontsize=plots.INK)
+    structures = lab.study.target.structures
+    drawn = "full" if len(structures) == 1 else "in colour"
+    picture.set_title(f"target: prediction ({drawn}),\ntruth (dashed)", fontsize=plots.INK)
+    if len(structures) > 1:
+        plots.explain(figure, plots.colours_of(structures))
     return figure
 
 
@@ -284,4 +288,5 @@ def shown_slice(lab: AlphaLab, frame: Frame, channel: int | None = None) -> Any:
         channel = (*lab.study.shifted_channels, 0)[0]
     subject, z = lab.recorder.subject, lab.recorder.slice
     truth = None if subject.label is None else subject.label[z]
-    return slices.slice_picture(subject, channel, z, frame.mask, truth)
+    many = len(lab.study.target.structures)
+    return slices.slice_picture(subject, channel, z, frame.mask, truth, structures=many)
