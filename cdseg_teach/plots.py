@@ -146,6 +146,41 @@ def table(frame: pd.DataFrame, title: str = "") -> Picture:
     return figure
 
 
+def intervals(tables: Mapping[str, pd.DataFrame], x_label: str, title: str = "") -> Picture:
+    """Draw differences with their intervals, a line for each row of the tables.
+
+    Parameters
+    ----------
+    tables
+        Name -> columns `difference`, `low` and `high`; rows of one name share a line.
+    x_label
+        With unit.
+    """
+    names = list(dict.fromkeys(name for table in tables.values() for name in table.index))
+    figure = Picture(10, 1.8 + (0.16 + 0.14 * len(tables)) * len(names))
+    axes = figure.subplots()
+    axes.axvline(0, color=BLACK, lw=1.5)
+    told = []
+    for number, (label, table) in enumerate(tables.items()):
+        colour, marker, _ = SERIES[number % len(SERIES)]
+        at = np.array([names.index(name) for name in table.index])
+        at = at + 0.22 * (number - (len(tables) - 1) / 2)
+        axes.hlines(at, table.low, table.high, color=colour, lw=3)
+        axes.plot(table.difference, at, marker, color=colour, ms=9, label=label)
+        lines = zip(table.index, table.difference, table.low, table.high, strict=True)
+        each = [
+            f"{name} {mean:+.0f} ({low:+.0f} to {high:+.0f})" for name, mean, low, high in lines
+        ]
+        told.append(f"{label}: {', '.join(each)}")
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    dress(axes, x_label, "", title)
+    axes.grid(axis="x", alpha=0.3)
+    figure.legend(loc="outside lower center", ncols=len(tables), fontsize=INK, frameon=False)
+    figure.alt = f"{title or x_label}. {'; '.join(told)}."
+    return figure
+
+
 def gallery(
     pictures: Mapping[str, np.ndarray],
     alt: str,
@@ -168,7 +203,8 @@ def gallery(
     """
     rows = -(-len(pictures) // columns)
     lines = 1 + max(title.count("\n") for title in pictures)
-    height = rows * (10 / columns + 0.26 * lines) + 0.45 * bool(legend)  # inches
+    tallest = max(picture.shape[0] / picture.shape[1] for picture in pictures.values())
+    height = rows * (10 / columns * tallest + 0.26 * lines) + 0.45 * bool(legend)  # inches
     figure = Picture(10, height, alt)
     for axes in (places := figure.subplots(rows, columns, squeeze=False).ravel()):
         axes.set_axis_off()
