@@ -174,9 +174,12 @@ def intervals(tables: Mapping[str, pd.DataFrame], x_label: str, title: str = "")
         told.append(f"{label}: {', '.join(each)}")
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.6)
-    dress(axes, x_label, "", title)
+    dress(axes, x_label, "")
     axes.grid(axis="x", alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=len(tables), fontsize=INK, frameon=False)
+    # Above the names as well, which may be long.
+    figure.suptitle(title, fontsize=INK + 2, x=0.01, ha="left")
+    if len(tables) > 1:
+        figure.legend(loc="outside lower center", ncols=len(tables), fontsize=INK, frameon=False)
     figure.alt = f"{title or x_label}. {'; '.join(told)}."
     return figure
 

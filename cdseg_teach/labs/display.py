@@ -73,11 +73,11 @@ def live(text: str) -> str:
 def legend(structures: Sequence[str], truth: str = "truth, dashed white") -> str:
     """Return what the colours of a slice's picture mean: one structure's outline, or several."""
     if len(structures) > 1:
-        style = "display: inline-block; white-space: nowrap; margin-right: 10px"
-        swatch = f"display: inline-block; width: 15px; height: 15px; border: 1px solid {BLACK}"
+        style = "display: inline-block; white-space: nowrap; margin-right: 7px"
+        swatch = f"display: inline-block; width: 12px; height: 12px; border: 1px solid {BLACK}"
         predicted = "".join(
-            f"<span style='{style}'><span style='{swatch}; background: {colour}'></span> "
-            f"<b>{html.escape(name)}</b></span>"
+            f"<span style='{style}'><span style='{swatch}; background: {colour}'></span>"
+            f"&thinsp;<b>{html.escape(name)}</b></span>"
             for name, colour in zip(structures, STRUCTURES, strict=False)
         )
     else:

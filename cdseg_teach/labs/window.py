@@ -41,6 +41,7 @@ STYLE = """<style>
 .cdseg-window {font-size: 16px; color: #111; background: #fff; padding: 4px 8px}
 .cdseg-window .widget-label, .cdseg-window select, .cdseg-window .widget-readout {font-size: 16px}
 .cdseg-window button {font-size: 16px; height: 34px; line-height: 20px}
+.cdseg-window .widget-hslider, .cdseg-window .widget-inline-hbox {margin-left: 12px}
 .cdseg-window :is(button, select, .noUi-handle):focus-visible {outline: 3px solid #0072B2}
 .cdseg-window table {font-size: 17px; line-height: 30px; border-spacing: 12px 4px}
 .cdseg-window .cdseg-note {font-size: 16px; line-height: 22px; color: #333}
