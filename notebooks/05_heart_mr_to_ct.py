@@ -37,10 +37,10 @@
 # Blood in the left and right **ventricle** (LV, RV) and **atrium** (LA, RA), the **myocardium** of the
 # left ventricle (MYO), the ascending **aorta** (AO), the **pulmonary artery** (PA).
 #
-# The same person goes through both scanners: MR by balanced SSFP at 1.5 T, where blood is bright by
-# itself, and CT with iodine in the blood. Both images are then put on one scale, by the same two lines
-# for both modalities: over the body, $x \leftarrow (x - \text{mean}) / \text{std}$. (For CT, after the
-# window that we come to below.)
+# The same person goes through both scanners: MR by balanced SSFP at 1.5 T, where what has a long $T_2$
+# beside its $T_1$ is bright, such as blood; and CT with iodine in the blood. Then both images are put on
+# one scale, in one and the same way: over the body, $x \leftarrow (x - \text{mean}) / \text{std}$. A few
+# bright spots do not decide the two numbers. (CT goes through a window first; we come to that.)
 
 # %%
 import inspect
@@ -271,9 +271,9 @@ lines_of(mr.relative_snr)
 
 # %%
 slow = ct.Predict(
-    "Slices of 2 mm instead of 8, all of the heart, the same SNR: the measuring time is ...",
+    "Slices of 2 mm instead of 8, all of the heart, the same SNR: how much longer to measure?",
     between=(1, 100),
-    unit="times as long",
+    unit="times",
 )
 slow
 
@@ -569,6 +569,13 @@ _ = ct.claim(
 )
 
 # %% [markdown]
+# And structure by structure, on CT:
+
+# %%
+few = rows[rows.method.isin(["source", "output_adversarial", "synthesis", "oracle"])]
+summaries.by_structure(few)
+
+# %% [markdown]
 # **What to notice.**
 #
 # * Two very different ideas end near each other: look at CT without labels, or do not look at CT and
@@ -607,7 +614,8 @@ back.reveal(word, "without adaptation")
 # %% [markdown]
 # ## On your machine, with a GPU if there is one
 #
-# As in notebook 02: a few steps on a laptop, the whole length on a GPU. Stop it whenever you like (■).
+# As in notebook 02: a few steps on a laptop, the whole length on a GPU. Stop it whenever you like (■), and
+# run the second cell again to go on. The first thirty steps are without α: expect nothing of twenty.
 
 # %%
 # NBVAL_IGNORE_OUTPUT
@@ -647,13 +655,13 @@ empty
 # %%
 # NBVAL_IGNORE_OUTPUT
 # The digits depend on the processor; what must hold is claimed below.
-few = {"train": 1, "validation": 1, "test": 4}
+small = {"train": 1, "validation": 1, "test": 4}
 networks = {"adapted to CT (the game)": pack.adapted(study)}
 networks["painted images"] = pack.checkpoint(study, "synthesis")
 found = {}
 for phase in ("coronary", "unenhanced"):
     scanner = dataclasses.replace(HEART_CT, phase=phase)
-    people = ct.heart_study(seed=0, ct=scanner, sizes=few).target.test
+    people = ct.heart_study(seed=0, ct=scanner, sizes=small).target.test
     for name, network in networks.items():
         scored = ct.evaluate(network, people, STRUCTURES)
         found[name, phase] = 100 * scored.groupby("structure", sort=False).dsc.mean()
@@ -681,7 +689,7 @@ plots.gallery(pictures, alt, columns=2, legend=STRUCTURES)
 # **What to notice.** To adapt to "CT" is to adapt to the CT that one was given. The target has shifted
 # again, by a syringe.
 #
-# The network of painted images still draws a ventricle, where blood and muscle differ by 5 HU. Is it
+# The network of painted images still draws a ventricle, where blood and muscle differ by some 5 HU. Is it
 # *seen*, or is it guessed from the shape of everything else? A DSC cannot tell. Ask that question
 # whenever a network is right about what you cannot see.
 

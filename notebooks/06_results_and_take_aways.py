@@ -50,7 +50,7 @@ rows = {task: pack.everything(direction) for task, direction in DIRECTIONS.items
 # %%
 one = ct.Predict(
     "Is one method the best on T in all three columns (the oracle aside)?",
-    ["yes, one that sees T", "yes, one that never sees T", "no"],
+    ["yes", "no"],
 )
 one
 
@@ -71,9 +71,7 @@ for task, method in best.items():
     reached = f"{method} {mean[task][method]:.0f} %"
     print(f"{task}: best is {reached}, source {mean[task]['source']:.0f} %", end=", ")
     print(f"oracle {mean[task]['oracle']:.0f} %")
-sees_t = "target" in took.sees[best.iloc[0]] or "image" in took.sees[best.iloc[0]]
-same = "yes, one that sees T" if sees_t else "yes, one that never sees T"
-one.reveal(same if best.nunique() == 1 else "no")
+one.reveal("yes" if best.nunique() == 1 else "no")
 
 # %% [markdown]
 # And what each took, on the brains: training steps and seconds on one core, weights that it changed, whether
@@ -137,7 +135,7 @@ tiny
 # %%
 columns = ["control", "difference", "low", "high", "better", "seeds", "p", "holm"]
 shown = gains["brain, GE to SWI"][columns].copy()
-shown[["p", "holm"]] = shown[["p", "holm"]].map("{:.0e}".format)
+shown[["p", "holm"]] = shown[["p", "holm"]].map("{:.3f}".format)
 shown.round(1)
 
 # %%
@@ -201,6 +199,7 @@ plots.curves(series, "α", "DSC (%)", "Adversarial: DSC over α, range over seed
 from cdseg_teach.experiments.literature import LITERATURE, LITERATURE_NOTE
 
 print(LITERATURE_NOTE)
+pd.set_option("display.max_colwidth", None)
 LITERATURE
 
 # %% [markdown]
@@ -275,10 +274,14 @@ for task, direction in DIRECTIONS.items():
     _ = ct.claim(f"{task}: Train on S falls on T", s, t, by=20, kind="recorded")
 
 # %%
-plain = dialled.loc[["source", "oracle"]]
-series = {m: (list(plain.loc[m].index), plain.loc[m].to_numpy().T) for m in ("source", "oracle")}
-title = "Limits it: a network tolerates some shift"
-plots.curves(series, "shift (0: first scanner, 1: second scanner)", "DSC on T (%)", title)
+plain = {"source": (list(dialled.loc["source"].index), dialled.loc["source"].to_numpy().T)}
+title = "Limits it: a fall takes a shift of some size (brains, Train on S)"
+plots.curves(plain, "shift (0: first scanner, 1: second scanner)", "DSC on T (%)", title)
+
+# %%
+at = dialled.loc["source"].mean(axis=1)
+half, whole = at[0.0] - at[0.5], at[0.0] - at[1.0]
+print(f"half of the shift costs {half:.0f} points, all of it {whole:.0f}")
 
 # %% [markdown]
 # ### 2. Three main ways: adaptation, augmentation, test-time adaptation
@@ -288,7 +291,7 @@ plots.curves(series, "shift (0: first scanner, 1: second scanner)", "DSC on T (%
 # %%
 FAMILIES = {
     "adaptation": ["adversarial", "output_adversarial", "feature_and_output"],
-    "augmentation": ["augmentation", "gin", "synthesis"],
+    "augmentation": ["augmentation", "gin", "synthesis", "fourier"],
     "test time": ["batch_statistics", "tent", "class_prior", "denoising_prior"],
 }
 back, best_of = {}, {}
@@ -301,14 +304,19 @@ for task, r in rows.items():
         lines[family] = {"difference": way.mean(), "low": way.min(), "high": way.max()}
         best_of[family, task] = method
     back[task] = pd.DataFrame(lines).T
-title = "Supports it, and limits it: no family leads everywhere"
+title = "Supports it: the best of each family, on each task"
 plots.intervals(back, "way to Train on T that comes back (%), mean and range over seeds", title)
 
 # %%
-pd.Series(best_of).unstack().loc[list(FAMILIES), list(DIRECTIONS)]
+leaders = pd.Series(best_of).unstack().loc[list(FAMILIES), list(DIRECTIONS)]
+leaders
+
+# %%
+print(f"families that one method leads on all tasks: {(leaders.nunique(axis=1) == 1).sum()} of 3")
 
 # %% [markdown]
-# "The best of each family" was chosen by looking at T's labels. You have just seen what that does.
+# **Limits it:** which method stands for its family changes with the task, and it was chosen here by looking
+# at T's labels. You have just seen what that does.
 #
 # ### 3. It remains hard
 
