@@ -412,7 +412,7 @@ way
 #
 # 1. Play. Which structure comes back first, which last?
 # 2. Start *From: checkpoint*. Play, and move **α**.
-# 3. The switch of both papers: flipped labels. Below.
+# 3. Tick **Flipped labels**, the switch that both papers use, and play on. What it does stands below.
 
 # %%
 # NBVAL_IGNORE_OUTPUT
@@ -428,11 +428,11 @@ print(f"step {lab.step_count}, alpha {lab.alpha:g}")
 # **The switch.** Reversal asks the segmenter to *raise* $\mathcal{L}_{adv}$; flipped labels ask it to
 # lower the same loss with S and T swapped. With $q$ the probability that $D$ gives to the right answer,
 # the gradient at $D$'s output is $1 - q$ for the one, and $q$ for the other. So a $D$ that is always
-# right silences reversal, and is loudest with flipped labels. Run this cell, and press Play above; Reset
-# goes back to reversal.
+# right silences reversal, and is loudest with flipped labels. It is the box *Flipped labels* in the lab; in
+# code:
 
 # %%
-lab.learner.objective = "flipped"
+lab.objective = "flipped"
 lab.run(2)
 print(f"step {lab.step_count}, {lab.learner.objective}")
 
