@@ -232,7 +232,7 @@ def explain(figure: Picture, colours: Mapping[str, str]) -> None:
         handles=patches,
         loc="outside lower center",
         ncols=len(patches),
-        columnspacing=1.2,  # seven side by side
+        columnspacing=1.2 if len(patches) > 3 else None,  # seven fit side by side
         fontsize=INK,
         frameon=False,
     )

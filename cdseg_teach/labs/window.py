@@ -153,10 +153,10 @@ class WindowLab(Shown):
 
     def build(self) -> w.Widget:
         """Return the widget: window, dose and phase, the slice, the tissues' grey values."""
-        return _WindowView(self).widget
+        return WindowView(self).widget
 
 
-class _WindowView(Face):
+class WindowView(Face):
     """Controls and picture of a `WindowLab`."""
 
     def __init__(self, lab: WindowLab) -> None:

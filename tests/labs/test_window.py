@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cdseg_teach.anatomy import HEART_GRID, heart_subjects
-from cdseg_teach.labs.window import DOSES, TISSUES, WINDOWS, WindowLab, _WindowView
+from cdseg_teach.labs.window import DOSES, TISSUES, WINDOWS, WindowLab, WindowView
 from cdseg_teach.problems import Problem
 from cdseg_teach.scanners import HEART_CT
 
@@ -57,7 +57,7 @@ def test_noise_doubles_when_the_dose_is_quartered(lab: WindowLab) -> None:
 
 
 def test_controls_change_the_lab_and_what_is_seen(lab: WindowLab) -> None:
-    view = _WindowView(lab)
+    view = WindowView(lab)
     seen = {view.picture.value}
     for act in (
         view.buttons[[*WINDOWS].index("soft tissue")].click,
