@@ -435,6 +435,8 @@ print(f"step {lab.step_count}, alpha {lab.alpha:g}")
 lab.objective = "flipped"
 lab.run(2)
 print(f"step {lab.step_count}, {lab.learner.objective}")
+lab.objective = "reversal"  # as in the row of the table
+lab.reset()
 
 # %% [markdown]
 # The whole recorded run, for those who read without a kernel: one slice by CT, and the DSC on a few
