@@ -207,17 +207,33 @@ lab = ct.WindowLab(maps)
 lab
 
 # %% [markdown]
-# **Try it.** *Soft tissue*, then the phase *unenhanced*: where has the left ventricle gone? Narrow the
-# window until you find it, then lower the dose. *Lung* and *bone*: nothing was scanned anew. Phase *no
-# chaser*: iodine still fills the right heart, and is brighter there.
+# **Try it.** *Soft tissue*, then the phase *unenhanced*: where has the left ventricle gone? Level 40, width
+# 20 finds it. Then lower the dose. *Lung* and *bone*: nothing was scanned anew. Phase *no chaser*: iodine
+# still fills the right heart, and is brighter there.
 
 # %%
-differ = {}
+bare, differ = ct.WindowLab(maps), {}
 for phase in ("coronary", "unenhanced"):
-    lab.scan(phase=phase)
-    blood, muscle = (lab.tissues[name][0] for name in ("blood, left", "myocardium"))
+    bare.scan(phase=phase)
+    blood, muscle = (bare.tissues[name][0] for name in ("blood, left", "myocardium"))
     differ[phase] = abs(blood - muscle)
 plain.reveal(f"{differ['unenhanced']:.0f}", f"in the coronary phase {differ['coronary']:.0f} HU")
+
+# %%
+seen = {}
+for width, dose in ((350, 195), (20, 195), (20, 12)):
+    bare.look(40, width)
+    bare.scan(dlp_mgy_cm=dose)
+    seen[f"width {width} HU\n{dose} mGy·cm"] = bare.pixels
+alt = (
+    "Without contrast medium: no ventricle is seen; a narrow window shows it; a low dose hides it."
+)
+plots.gallery(seen, alt, columns=3)
+
+# %% [markdown]
+# **What to notice.** Without contrast medium the ventricle is there, in 5 HU. The usual window shows them as
+# 4 greys of 256, a narrow one as a quarter of all, and shows the noise as well. So dose decides what a window
+# can bring out.
 
 # %% [markdown]
 # ### Soft-tissue contrast
@@ -370,8 +386,8 @@ plots.gallery(pictures, alt, columns=2, legend=STRUCTURES)
 # %% [markdown]
 # **What to notice.**
 #
-# * The fall differs between structures. In these two people the muscle is gone. One reading: in MR it is
-#   a dark wall between bright blood and bright fat, and in CT the fat outside is dark.
+# * The fall differs between structures. In these two people the muscle is all but gone. One reading: in MR
+#   it is a dark wall between bright blood and bright fat, and in CT the fat outside is dark.
 # * Seeds differ more on CT than on MR: nothing in training says what to do with such an image, and the
 #   networks answer differently.
 # * Some of it lies outside the heart: a bright vertebra in CT is called blood.
@@ -382,8 +398,8 @@ plots.gallery(pictures, alt, columns=2, legend=STRUCTURES)
 # In notebook 02 the discriminator $D$ heard *features*. Must the features of MR and CT look alike? They
 # need not. But a heart has one shape in both, so what the network *says* should look alike. So $D$ hears
 # the segmenter's output: its probabilities $p$ (AdaptSegNet, Tsai et al. 2018), or how unsure it is of
-# each class, $I = -p \log p$ (AdvEnt, Vu et al. 2019). On CT an untrained eye would say: impossible
-# shapes, unsure edges.
+# each class, $I = -p \log p$ (AdvEnt, Vu et al. 2019). Look at the two people by CT above. Nobody has to
+# have seen a CT to say that something is odd: no heart has such shapes.
 #
 # $$\mathcal{L}_{segAdv}(\theta_{seg}) = \mathcal{L}_{seg} - \alpha\,\mathcal{L}_{adv}, \qquad
 # D \text{ hears } p = \operatorname{softmax}(\text{logits}) \text{ or } I = -p \log p$$
