@@ -32,6 +32,7 @@ _MODULE_OF = {
     "Supervised": "methods",
     "Tent": "methods.test_time",
     "TestTimeLab": "labs.test_time",
+    "WindowLab": "labs.window",
     "brain_study": "cohorts.brain",
     "claim": "experiments.claims",
     "estimate": "methods",

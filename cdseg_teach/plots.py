@@ -17,11 +17,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.transforms import Bbox
 
-from cdseg_teach.slices import BLACK, BLUE, ERRORS, GREEN, PINK, RED, SKY
+from cdseg_teach.slices import BLACK, BLUE, ERRORS, GREEN, PINK, RED, SKY, STRUCTURES
 
 # A notebook draws what it shows with `plots` alone.
 from cdseg_teach.slices import errors as errors
 from cdseg_teach.slices import slice_of as slice_of
+from cdseg_teach.slices import structures_of as structures_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,8 +156,49 @@ def table(frame: pd.DataFrame, title: str = "") -> Picture:
     return figure
 
 
+def intervals(tables: Mapping[str, pd.DataFrame], x_label: str, title: str = "") -> Picture:
+    """Draw differences with their intervals, a line for each row of the tables.
+
+    Parameters
+    ----------
+    tables
+        Name -> columns `difference`, `low` and `high`; rows of one name share a line.
+    x_label
+        With unit.
+    """
+    names = list(dict.fromkeys(name for table in tables.values() for name in table.index))
+    figure = Picture(10, 1.8 + (0.16 + 0.14 * len(tables)) * len(names))
+    axes = figure.subplots()
+    axes.axvline(0, color=BLACK, lw=1.5)
+    told = []
+    for number, (label, table) in enumerate(tables.items()):
+        colour, marker, _ = SERIES[number % len(SERIES)]
+        at = np.array([names.index(name) for name in table.index])
+        at = at + 0.22 * (number - (len(tables) - 1) / 2)
+        axes.hlines(at, table.low, table.high, color=colour, lw=3)
+        axes.plot(table.difference, at, marker, color=colour, ms=9, label=label)
+        lines = zip(table.index, table.difference, table.low, table.high, strict=True)
+        each = [
+            f"{name} {mean:+.0f} ({low:+.0f} to {high:+.0f})" for name, mean, low, high in lines
+        ]
+        told.append(f"{label}: {', '.join(each)}")
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    dress(axes, x_label, "")
+    axes.grid(axis="x", alpha=0.3)
+    # Above the names as well, which may be long.
+    figure.suptitle(title, fontsize=INK + 2, x=0.01, ha="left")
+    if len(tables) > 1:
+        figure.legend(loc="outside lower center", ncols=len(tables), fontsize=INK, frameon=False)
+    figure.alt = f"{title or x_label}. {'; '.join(told)}."
+    return figure
+
+
 def gallery(
-    pictures: Mapping[str, np.ndarray], alt: str, columns: int = 5, legend: bool = False
+    pictures: Mapping[str, np.ndarray],
+    alt: str,
+    columns: int = 5,
+    legend: bool | Sequence[str] = False,
 ) -> Picture:
     """Show pictures with their titles, row by row.
 
@@ -169,11 +211,13 @@ def gallery(
     columns
         Pictures in a row.
     legend
-        Whether to say what the colours of `errors` mean.
+        Whether to say what the colours of `errors` mean; or the names of the structures that
+        `structures_of` shows.
     """
     rows = -(-len(pictures) // columns)
     lines = 1 + max(title.count("\n") for title in pictures)
-    height = rows * (10 / columns + 0.26 * lines) + 0.45 * legend  # inches
+    tallest = max(picture.shape[0] / picture.shape[1] for picture in pictures.values())
+    height = rows * (10 / columns * tallest + 0.26 * lines) + 0.45 * bool(legend)  # inches
     figure = Picture(10, height, alt)
     for axes in (places := figure.subplots(rows, columns, squeeze=False).ravel()):
         axes.set_axis_off()
@@ -182,11 +226,26 @@ def gallery(
         axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axes.set_title(title, fontsize=INK)
     if legend:
-        patches = [Patch(facecolor=c, edgecolor=BLACK, label=name) for name, c in ERRORS.items()]
-        figure.legend(
-            handles=patches, loc="outside lower center", ncols=3, fontsize=INK, frameon=False
-        )
+        explain(figure, ERRORS if legend is True else colours_of(legend))
     return figure
+
+
+def colours_of(structures: Sequence[str]) -> dict[str, str]:
+    """Structure -> its colour in `structures_of`."""
+    return dict(zip(structures, STRUCTURES, strict=False))
+
+
+def explain(figure: Picture, colours: Mapping[str, str]) -> None:
+    """Say below a figure what its colours mean."""
+    patches = [Patch(facecolor=c, edgecolor=BLACK, label=name) for name, c in colours.items()]
+    figure.legend(
+        handles=patches,
+        loc="outside lower center",
+        ncols=len(patches),
+        columnspacing=1.2 if len(patches) > 3 else None,  # seven fit side by side
+        fontsize=INK,
+        frameon=False,
+    )
 
 
 def score_table(

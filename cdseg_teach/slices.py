@@ -28,6 +28,8 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
 OUTLINE = {"prediction": ORANGE, "truth": "#FFFFFF"}
 # Light and dark differ as well as the hue, so that a print in grey still tells the three apart.
 ERRORS = {"hit": BLUE, "false alarm": ORANGE, "missed": YELLOW}
+# Of label 1, 2, ...; what touches in a heart differs in light as well. An eighth is as the first.
+STRUCTURES = (RED, BLUE, PINK, SKY, YELLOW, GREEN, ORANGE)
 
 
 def upright(plane: np.ndarray, affine: np.ndarray) -> np.ndarray:
@@ -71,16 +73,43 @@ def outlined(
     -------
     uint8 [scale * Y, scale * X, 3].
     """
-    size = (plane.shape[1] * scale, plane.shape[0] * scale)
-    big = np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BICUBIC))
-    picture = np.repeat(big[..., None], 3, axis=2)
-    row, column = np.ogrid[: size[1], : size[0]]
+    picture = _big(plane, scale)
     if truth is not None:
-        edge = _edge(_enlarged(truth, scale))
-        picture[_thick(edge)] = 0  # a dark rim, so that white stands out from bright lesions, too
-        picture[edge & ((row + column) // (2 * scale) % 3 < 2)] = rgb(OUTLINE["truth"])
+        _draw_truth(picture, truth, scale)
     if prediction is not None:
         picture[_thick(_edge(_enlarged(prediction, scale)))] = rgb(OUTLINE["prediction"])
+    return picture
+
+
+def coloured(
+    plane: np.ndarray,
+    prediction: np.ndarray | None = None,
+    truth: np.ndarray | None = None,
+    scale: int = 4,
+) -> np.ndarray:
+    """Enlarge a grey slice; a prediction gets its structures' colours, the truth is dashed.
+
+    Parameters
+    ----------
+    plane
+        uint8 [Y, X].
+    prediction, truth
+        Class indices [Y, X]; structure k has the colour `STRUCTURES`[k − 1].
+    scale
+        Enlargement, a whole number.
+
+    Returns
+    -------
+    uint8 [scale * Y, scale * X, 3].
+    """
+    picture = _big(plane, scale)
+    if prediction is not None:
+        classes = _enlarged(prediction, scale)
+        for k in np.unique(classes[classes > 0]):
+            there, colour = classes == k, np.array(rgb(STRUCTURES[(k - 1) % len(STRUCTURES)]))
+            picture[there] = (0.4 * picture[there] + 0.6 * colour).astype(np.uint8)
+    if truth is not None:
+        _draw_truth(picture, truth, scale)
     return picture
 
 
@@ -90,20 +119,24 @@ def slice_picture(
     z: int,
     prediction: np.ndarray | None = None,
     truth: np.ndarray | None = None,
+    structures: int = 1,
 ) -> np.ndarray:
-    """Return one slice with outlines, uint8 [Y, X, 3], as radiologists hang it.
+    """Return one slice with its structures, uint8 [Y, X, 3], as radiologists hang it.
 
     Parameters
     ----------
     prediction, truth
         Class indices [Y, X] of this slice.
+    structures
+        How many there are: one is `outlined`, several are `coloured`.
     """
 
     def hung(mask: np.ndarray | None) -> np.ndarray | None:
         return None if mask is None else upright(mask, subject.affine)
 
     plane = grey(upright(subject.image[channel, z], subject.affine))
-    return outlined(plane, hung(prediction), hung(truth))
+    draw = outlined if structures == 1 else coloured
+    return draw(plane, hung(prediction), hung(truth))
 
 
 def slice_of(
@@ -134,6 +167,34 @@ def slice_of(
     return errors(predicted, truth, plane)
 
 
+def structures_of(
+    subject: Subject, z: int, channel: int = 0, prediction: np.ndarray | None = None
+) -> np.ndarray:
+    """One slice with each structure in its colour: those of a prediction, or the true ones.
+
+    Parameters
+    ----------
+    subject
+        A `Subject` with a label.
+    z, channel
+        What is shown.
+    prediction
+        Class indices [Z, Y, X]; the truth is then a dashed outline.
+
+    Raises
+    ------
+    Problem
+        If the subject has no label.
+    """
+    if subject.label is None:
+        raise Problem(f"{subject.name}: has no label to show the structures of")
+    truth = upright(subject.label[z], subject.affine)
+    plane = grey(upright(subject.image[channel, z], subject.affine))
+    if prediction is None:
+        return coloured(plane, truth, scale=3)
+    return coloured(plane, upright(prediction[z], subject.affine), truth, scale=3)
+
+
 def errors(
     prediction: np.ndarray, truth: np.ndarray, plane: np.ndarray | None = None
 ) -> np.ndarray:
@@ -142,14 +203,15 @@ def errors(
     Parameters
     ----------
     prediction, truth
-        Boolean or class indices [Y, X]; above 0 is foreground.
+        Boolean or class indices [Y, X]; above 0 is foreground. A structure that is called another
+        one is a false alarm.
     plane
         uint8 [Y, X], what lies beneath; black without it.
     """
     beneath = np.zeros(truth.shape, np.uint8) if plane is None else plane
     picture = np.repeat(beneath[..., None], 3, axis=2)
-    predicted, there = prediction > 0, truth > 0
-    masks = (predicted & there, predicted & ~there, there & ~predicted)
+    predicted, there, same = prediction > 0, truth > 0, prediction == truth
+    masks = (there & same, predicted & ~same, there & ~predicted)
     for mask, colour in zip(masks, ERRORS.values(), strict=True):
         picture[mask] = rgb(colour)
     return picture
@@ -171,6 +233,21 @@ def encoded(picture: np.ndarray, size: tuple[int, int] | None = None) -> bytes:
         image = image.resize(size, Image.Resampling.BICUBIC)
     image.save(file, format="png", compress_level=1)
     return file.getvalue()
+
+
+def _big(plane: np.ndarray, scale: int) -> np.ndarray:
+    """A grey slice enlarged, in three equal colours, to be drawn on."""
+    size = (plane.shape[1] * scale, plane.shape[0] * scale)
+    big = np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BICUBIC))
+    return np.repeat(big[..., None], 3, axis=2)
+
+
+def _draw_truth(picture: np.ndarray, truth: np.ndarray, scale: int) -> None:
+    """Draw a dashed outline of every structure into an enlarged slice."""
+    row, column = np.ogrid[: picture.shape[0], : picture.shape[1]]
+    edge = _edge(_enlarged(truth, scale))
+    picture[_thick(edge)] = 0  # a dark rim, so that white stands out from bright lesions, too
+    picture[edge & ((row + column) // (2 * scale) % 3 < 2)] = rgb(OUTLINE["truth"])
 
 
 def _enlarged(mask: np.ndarray, scale: int) -> np.ndarray:

@@ -48,6 +48,8 @@
 # | **00 Start here** | What is the problem, and how do we measure it? | 15 min |
 # | [01 Domain shift](01_domain_shift.ipynb) | Where does the shift come from, and what does it cost? | 20 min |
 # | [02 Adversarial learning](02_adversarial_learning.ipynb) | Can a network be made not to care? | 30 min |
+# | [05 Heart, MR to CT](05_heart_mr_to_ct.ipynb) | And if nearly every grey value changes? | 25 min |
+# | [06 Results and take-aways](06_results_and_take_aways.ipynb) | What helps, and what may we believe? | 15 min |
 
 # %% [markdown]
 # ## Is everything here?

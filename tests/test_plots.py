@@ -29,16 +29,26 @@ def figures() -> list[plots.Picture]:
     frame = pd.DataFrame(
         {"method": ["source", "adversarial"], "DSC (%)": ["15.7 (13.5)", "62.7 (19.8)"]}
     )
+    gains = pd.DataFrame(
+        {"difference": [20.0, -1.0], "low": [10.0, -3.0], "high": [31.0, 1.0]},
+        index=["adversarial", "tent"],
+    )
     return [
         plots.gallery({"one": plots.slice_of(subject, 4)}, "A slice of a toy, in grey."),
         plots.gallery({"hits": hits}, "A slice of a toy, its hits in colour.", legend=True),
+        plots.gallery(
+            {"true": plots.structures_of(subject, 4)},
+            "A toy's slice in colour.",
+            legend=["one", "two"],
+        ),
         plots.score_table({"on S": evaluate(Perfect(subject.label), [subject])}, "Perfect", "on S"),
         plots.curves({"on T": ([0, 1, 10], runs)}, "α", "DSC (%)", alpha_axis=True),
         plots.table(frame, "Target"),
+        plots.intervals({"brain": gains, "heart": gains[:1]}, "gain (points)"),
     ]
 
 
-@pytest.mark.parametrize("index", range(5))
+@pytest.mark.parametrize("index", range(7))
 def test_pictures_have_large_type_and_alternative_text(index: int) -> None:
     figure = figures()[index]
     data, alt = plots.png(figure)
@@ -84,3 +94,14 @@ def test_pyplot_is_left_alone() -> None:
     before = plt.get_fignums()
     figures()
     assert plt.get_fignums() == before
+
+
+def test_a_gallery_is_as_high_as_its_pictures() -> None:
+    square, flat = np.zeros((8, 8), np.uint8), np.zeros((4, 8), np.uint8)
+    heights = [plots.gallery({"a": p}, "x", 2).get_figheight() for p in (square, flat)]
+    assert heights[0] - heights[1] == pytest.approx(2.5)  # half of 10 / 2 inches
+
+
+def test_intervals_are_said_in_words() -> None:
+    words = figures()[-1].alt
+    assert "brain: adversarial +20 (+10 to +31), tent -1 (-3 to +1); heart: adversarial" in words

@@ -45,6 +45,40 @@ def test_every_structure_has_an_outline() -> None:
     assert edge.any(axis=0).nonzero()[0].tolist() == [2, 5]
 
 
+def test_structures_have_colours_and_the_truth_is_dashed() -> None:
+    mask = np.zeros((8, 12), np.uint8)
+    mask[:, 4:8], mask[:, 8:] = 1, 2
+    plane = np.full((8, 12), 100, np.uint8)
+    seen = slices.coloured(plane, mask, scale=2)
+    assert seen.shape == (16, 24, 3)
+    for column, colour in ((12, slices.STRUCTURES[0]), (20, slices.STRUCTURES[1])):
+        wanted = 0.4 * 100 + 0.6 * np.array(slices.rgb(colour))
+        np.testing.assert_allclose(seen[8, column], wanted, atol=1)
+    assert (seen[:, :8] == 100).all()  # background stays grey
+    dashed = (slices.coloured(plane, None, mask) == 255).all(axis=2)
+    assert dashed[:, 12:20].any()  # between background and the first, and between the two
+    assert dashed[:, 24:40].any()
+    many = np.full((8, 8), len(slices.STRUCTURES) + 1, np.uint8)
+    assert (
+        slices.coloured(plane[:, :8], many) == slices.coloured(plane[:, :8], many // many)
+    ).all()
+
+
+def test_a_slice_of_one_structure_is_outlined_and_of_several_coloured() -> None:
+    subject = toy_subject()
+    label = subject.label[4]
+    plane = slices.grey(slices.upright(subject.image[0, 4], subject.affine))
+    hung = slices.upright(label, subject.affine)
+    for structures, draw in ((1, slices.outlined), (7, slices.coloured)):
+        picture = slices.slice_picture(subject, 0, 4, label, label, structures)
+        np.testing.assert_array_equal(picture, draw(plane, hung, hung))
+    assert slices.structures_of(subject, 4, 1).shape == (96, 96, 3)
+    shown = slices.structures_of(subject, 4, 1, subject.label)
+    assert (shown == 255).all(axis=2).any()
+    with pytest.raises(Problem, match="toy: has no label"):
+        slices.structures_of(subject.without_label(), 4)
+
+
 def test_encoded_comes_back() -> None:
     picture = np.random.default_rng(0).integers(0, 255, (8, 8, 3), dtype=np.uint8)
     np.testing.assert_array_equal(
@@ -63,6 +97,12 @@ def test_errors_tell_hits_misses_and_false_alarms_apart() -> None:
     shown = slices.errors(prediction, truth, plane)[0].tolist()
     wanted = [slices.ERRORS[name] for name in ("hit", "missed", "false alarm")]
     assert shown == [*(list(slices.rgb(colour)) for colour in wanted), [9, 9, 9]]
+
+
+def test_a_structure_called_another_one_is_a_false_alarm() -> None:
+    shown = slices.errors(np.array([[2, 1]]), np.array([[1, 1]]))[0].tolist()
+    wanted = [slices.ERRORS[name] for name in ("false alarm", "hit")]
+    assert shown == [list(slices.rgb(colour)) for colour in wanted]
 
 
 def test_a_slice_shows_the_errors_of_a_prediction() -> None:

@@ -273,20 +273,23 @@ def _picture(lab: AlphaLab) -> plots.Picture:
         style = {"color": colour, "lw": 2.5, "marker": marker, "ms": 7, "markevery": 0.2}
         scores.plot(steps, values, line, label=f"on {name}", **style)
     scores.set_ylim(0, 101)
-    scores.legend(fontsize=plots.INK, frameon=False, loc="center right")
+    scores.legend(fontsize=plots.INK, frameon=False)
     plots.dress(scores, "step", "DSC (%)", f"α = {lab.alpha:g}, step {last.step}")
     reports = lab.player.history
     values = [100 * report["discriminator_accuracy"] for report in reports]
     accuracy.plot([report["step"] for report in reports], values, color=slices.BLACK, lw=1.5)
     accuracy.axhline(50, color=slices.BLACK, ls=":", lw=2)
-    accuracy.annotate(
-        "chance", (1, 51), xycoords=("axes fraction", "data"), ha="right", fontsize=plots.INK
-    )
+    where: Any = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "top"}
+    accuracy.annotate("chance", (1, 48), fontsize=plots.INK, **where)
     accuracy.set_ylim(0, 101)
     plots.dress(accuracy, "step", "accuracy (%)", "discriminator: S or T?")
     picture.imshow(shown_slice(lab, frame=last))
     picture.set_axis_off()
-    picture.set_title("target: prediction (full),\ntruth (dashed)", fontsize=plots.INK)
+    structures = lab.study.target.structures
+    drawn = "full" if len(structures) == 1 else "in colour"
+    picture.set_title(f"target: prediction ({drawn}),\ntruth (dashed)", fontsize=plots.INK)
+    if len(structures) > 1:
+        plots.explain(figure, plots.colours_of(structures))
     return figure
 
 
@@ -296,4 +299,5 @@ def shown_slice(lab: AlphaLab, frame: Frame, channel: int | None = None) -> Any:
         channel = (*lab.study.shifted_channels, 0)[0]
     subject, z = lab.recorder.subject, lab.recorder.slice
     truth = None if subject.label is None else subject.label[z]
-    return slices.slice_picture(subject, channel, z, frame.mask, truth)
+    many = len(lab.study.target.structures)
+    return slices.slice_picture(subject, channel, z, frame.mask, truth, structures=many)

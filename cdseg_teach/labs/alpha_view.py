@@ -10,7 +10,7 @@ import ipywidgets as w
 from cdseg_teach.experiments.recording import Frame, RecordedRun
 from cdseg_teach.labs import alpha as model
 from cdseg_teach.labs import curves
-from cdseg_teach.labs.display import with_tooltip
+from cdseg_teach.labs.display import legend, with_tooltip
 from cdseg_teach.labs.stepped_view import (
     STYLE,
     SteppedView,
@@ -19,7 +19,7 @@ from cdseg_teach.labs.stepped_view import (
     numbers_line,
     report_at,
 )
-from cdseg_teach.slices import OUTLINE, encoded
+from cdseg_teach.slices import encoded
 
 
 class AlphaView(SteppedView):
@@ -115,12 +115,10 @@ class AlphaView(SteppedView):
             box.layout = w.Layout(width=width)
         steps = [self.play, self.pause, self.step, self.segmenter, self.discriminator, self.reset]
         row = w.Layout(align_items="center", width="100%", overflow="visible")
-        legend = (
-            f"<div class='cdseg-legend'><b style='color:{OUTLINE['prediction']}'>━</b> "
-            "prediction on T, full line<br><b>┅</b> truth, dashed white (only to look)</div>"
-        )
+        told = legend(self.lab.study.target.structures, "truth, dashed white (only to look)")
+        self.legend = w.HTML(f"<div class='cdseg-legend'>{told}</div>")
         picture = w.VBox(
-            [self.channel, self.picture, w.HTML(legend)],
+            [self.channel, self.picture, self.legend],
             layout=w.Layout(width="384px", flex="0 0 auto"),
         )
         box = w.VBox(

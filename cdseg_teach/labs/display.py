@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import html
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import anywidget
 
 from cdseg_teach.problems import Problem
+from cdseg_teach.slices import BLACK, OUTLINE, STRUCTURES
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -67,6 +68,21 @@ def live(text: str) -> str:
     """Return a line of text that a screen reader says when it changes."""
     said = html.escape(text)
     return f"<span class='cdseg-note' role='status' aria-live='polite'>{said}</span>"
+
+
+def legend(structures: Sequence[str], truth: str = "truth, dashed white") -> str:
+    """Return what the colours of a slice's picture mean: one structure's outline, or several."""
+    if len(structures) > 1:
+        style = "display: inline-block; white-space: nowrap; margin-right: 7px"
+        swatch = f"display: inline-block; width: 12px; height: 12px; border: 1px solid {BLACK}"
+        predicted = "".join(
+            f"<span style='{style}'><span style='{swatch}; background: {colour}'></span>"
+            f"&thinsp;<b>{html.escape(name)}</b></span>"
+            for name, colour in zip(structures, STRUCTURES, strict=False)
+        )
+    else:
+        predicted = f"<b style='color:{OUTLINE['prediction']}'>━</b> prediction, full line"
+    return f"{predicted}<br><b>┅</b> {truth}"
 
 
 class Face:

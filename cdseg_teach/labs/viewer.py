@@ -9,15 +9,13 @@ import ipywidgets as w
 import numpy as np
 
 from cdseg_teach import slices
-from cdseg_teach.labs.display import Shown, with_tooltip
+from cdseg_teach.labs.display import Shown, legend, with_tooltip
 from cdseg_teach.problems import Problem
 
-LEGEND = (
-    "<style>.cdseg-viewer .widget-label, .cdseg-viewer select, .cdseg-viewer .widget-readout"
-    " {font-size: 16px}</style>"
-    f"<span style='font-size:15px'><b style='color:{slices.OUTLINE['prediction']}'>━</b> "
-    "prediction, full line&emsp;<b>┅</b> truth, dashed white</span>"
-)
+STYLE = """<style>
+.cdseg-viewer .widget-label, .cdseg-viewer select, .cdseg-viewer .widget-readout {font-size: 16px}
+.cdseg-viewer .cdseg-legend {font-size: 15px}
+</style>"""
 
 
 class SliceViewer(Shown):
@@ -31,6 +29,8 @@ class SliceViewer(Shown):
         Class indices [Z, Y, X] to be outlined as well.
     channels
         Names of the channels; numbers without.
+    structures
+        Names of the label's structures; several have a colour each.
 
     Raises
     ------
@@ -39,7 +39,11 @@ class SliceViewer(Shown):
     """
 
     def __init__(
-        self, subject: Any, prediction: np.ndarray | None = None, channels: Sequence[str] = ()
+        self,
+        subject: Any,
+        prediction: np.ndarray | None = None,
+        channels: Sequence[str] = (),
+        structures: Sequence[str] = ("lesion",),
     ) -> None:
         grid = subject.image.shape[1:]
         if prediction is not None and prediction.shape != grid:
@@ -49,6 +53,7 @@ class SliceViewer(Shown):
             )
         self.subject, self.prediction = subject, prediction
         self.channels = list(channels) or [f"channel {i}" for i in range(len(subject.image))]
+        self.structures = structures
         self.channel, self.overlay = 0, True
         self.z = subject.telling_slice()
 
@@ -59,15 +64,19 @@ class SliceViewer(Shown):
         """
         volumes = (self.prediction, self.subject.label) if self.overlay else (None, None)
         masks = [None if volume is None else volume[self.z] for volume in volumes]
-        return slices.slice_picture(self.subject, self.channel, self.z, masks[0], masks[1])
+        many = len(self.structures)
+        return slices.slice_picture(
+            self.subject, self.channel, self.z, masks[0], masks[1], structures=many
+        )
 
     def __repr__(self) -> str:
         return f"SliceViewer({self.subject.name}, {self.channels[self.channel]}, slice {self.z})"
 
     def still(self) -> tuple[bytes, str]:
         """Return the slice as a PNG and its alternative text."""
+        how = "full" if len(self.structures) == 1 else "in colour"
         outlines = (
-            "with outlines of prediction (full) and truth (dashed)"
+            f"with outlines of prediction ({how}) and truth (dashed)"
             if self.overlay
             else "without outlines"
         )
@@ -100,6 +109,7 @@ class SliceViewer(Shown):
 
         for control in (z, channel, overlay):
             control.observe(show, "value")
-        box = w.VBox([w.HBox([z, channel, overlay]), image, w.HTML(LEGEND)])
+        told = f"{STYLE}<span class='cdseg-legend'>{legend(self.structures)}</span>"
+        box = w.VBox([w.HBox([z, channel, overlay]), image, w.HTML(told)])
         box.add_class("cdseg-viewer")
         return box

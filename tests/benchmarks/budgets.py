@@ -21,6 +21,7 @@ IMPORTED = time.perf_counter() - STARTED
 from cdseg_teach.labs.augmentation import KNOBS  # noqa: E402
 from cdseg_teach.labs.augmentation_view import AugmentationView  # noqa: E402
 from cdseg_teach.labs.contrast_view import ContrastView  # noqa: E402
+from cdseg_teach.labs.window import WindowView  # noqa: E402
 
 
 def seconds(action: Callable[[], object], times: int = 1) -> float:
@@ -57,6 +58,10 @@ def main() -> None:
     shifts = iter([0.1, 0.3, 0.5, 0.7, 0.9])
     drawn = seconds(lambda: setattr(view.dial, "value", next(shifts)), 5)
     show("contrast lab, slider to pictures", 1000 * drawn, "ms", "<= 100")
+
+    width, widths = WindowView(ct.WindowLab()).width, iter([100, 350, 600, 1000, 1500])
+    drawn = seconds(lambda: setattr(width, "value", next(widths)), 5)
+    show("window lab, slider to picture", 1000 * drawn, "ms", "<= 100")
 
     augmentation = ct.AugmentationLab(study)
     for name in KNOBS:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import re
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from toy import toy_study
 
+from cdseg_teach import slices
 from cdseg_teach.cohorts.study import Study
 from cdseg_teach.labs import contrast_view, predict, stepped_view
-from cdseg_teach.labs.alpha import CHECKPOINT, RECORDED, SCRATCH, AlphaLab
+from cdseg_teach.labs.alpha import CHECKPOINT, RECORDED, SCRATCH, AlphaLab, _picture, shown_slice
 from cdseg_teach.labs.alpha_view import AlphaView
 from cdseg_teach.methods import Adversarial, OutputAdversarial, Supervised
 from cdseg_teach.problems import Problem
@@ -292,6 +295,24 @@ def test_controls_have_names_and_labels_are_spoken_of(view: AlphaView) -> None:
     text = view.widget.children[-1].value
     assert "Target labels are used only to look" in text
     assert "principal components" in text
+
+
+def test_several_structures_have_colours_and_names(
+    study: Study, checkpoint: Supervised, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for cohort in (study.source, study.target):
+        monkeypatch.setattr(cohort, "structures", ("LV", "RV"))
+    lab = AlphaLab(study, checkpoint, **FAST)
+    everywhere = dataclasses.replace(lab.frames[0], mask=np.full_like(lab.frames[0].mask, 2))
+    red, _, blue = shown_slice(lab, everywhere).mean(axis=(0, 1))
+    assert slices.STRUCTURES[1] == slices.BLUE
+    assert blue > 2 * red
+    view = AlphaView(lab)
+    assert "<b>RV</b>" in view.legend.value
+    assert "full line" not in view.legend.value
+    view.widget.close()
+    named = [text.get_text() for text in _picture(lab).legends[0].get_texts()]
+    assert named == ["LV", "RV"]
 
 
 def test_no_style_breaks_a_name_at_the_end_of_a_line() -> None:

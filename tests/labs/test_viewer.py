@@ -38,3 +38,11 @@ def test_opens_on_the_largest_structure_and_without_a_label_in_the_middle() -> N
 def test_a_prediction_of_another_grid_is_a_problem() -> None:
     with pytest.raises(Problem, match=r"toy: prediction of shape \(2, 2, 2\)"):
         SliceViewer(toy_subject(), np.zeros((2, 2, 2), np.uint8))
+
+
+def test_several_structures_have_colours_and_names() -> None:
+    subject = toy_subject()
+    viewer = SliceViewer(subject, subject.label, structures=("LV", "RV"))
+    assert (viewer.picture() != SliceViewer(subject, subject.label).picture()).any()
+    assert "<b>RV</b>" in viewer.widget.children[2].value
+    assert "prediction (in colour)" in viewer.still()[1]
