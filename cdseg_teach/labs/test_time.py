@@ -241,8 +241,8 @@ def collapse(lab: TestTimeLab, look: Look) -> str:
     if look.foreground or not lab.before.foreground:
         return ""
     return (
-        "Collapsed: every voxel is background. Nearly all of them are anyway, so this is the "
-        "cheapest way to be sure everywhere: entropy goes to 0, and nothing is found."
+        "Collapsed: every voxel is background, which is the cheapest way to be sure everywhere. "
+        "Entropy goes to 0, and nothing is found."
     )
 
 
