@@ -367,6 +367,32 @@ plots.table(
 harmed.reveal(round(lose.batch_statistics), "in the table above")
 
 # %% [markdown]
+# Between the two ends: the dial of notebook 01, from no shift at all to half as much again as SWI. The
+# network is the same everywhere; T alone moves.
+
+# %%
+lines = ["source", "batch_statistics", "tent", "class_prior", "denoising_prior"]
+nearest = ct.Predict(
+    "Where on the dial do the patient's own statistics gain most?", [0, 0.5, 1, 1.5]
+)
+nearest
+
+# %%
+along = pack.shift()
+along = along[along.domain == "target"].groupby(["method", "shift", "seed"]).dsc.mean() * 100
+along = along.unstack("seed")
+plots.curves(
+    {name: (list(along.loc[name].index), along.loc[name].to_numpy().T) for name in lines},
+    "shift (0: first scanner, 1: second scanner)",
+    "DSC on T (%)",
+    "Mean and range over seeds",
+)
+
+# %%
+gained_along = (along.loc["batch_statistics"] - along.loc["source"]).mean(axis=1)
+nearest.reveal(f"{gained_along.idxmax():g}", f"{gained_along.max():+.0f} points")
+
+# %% [markdown]
 # ## A failure, on purpose: surer, and worse
 #
 # TENT with a learning rate ten times as high, 16 steps on the patient from above. The entropy falls all the
