@@ -30,9 +30,9 @@
 # [Adversarial learning](02_adversarial_learning.ipynb), the first way out, had images of T to learn from.
 # Often there are none: the second scanner has not been bought yet. What can be done with S alone?
 #
-# On S, the network has learned rules such as "fluid is bright in the fifth channel". On T they are wrong.
-# So let us break them on S: show the same slice again and again, each time in another look, and always
-# with the same label.
+# On S, the network may have learned rules such as "fluid is bright in the fifth channel, so what is dark
+# there is a bleeding". On T they are wrong. So let us break them on S: show the same slice again and again,
+# each time in another look, and always with the same label.
 #
 # $$\min_\theta\; \mathbb{E}_{(x, y) \sim S}\;\mathbb{E}_{t}\; \mathcal{L}_{seg}\big(f_\theta(t(x)),\, y\big),
 # \qquad t \text{ a random transform}$$
