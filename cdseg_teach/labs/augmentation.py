@@ -47,6 +47,14 @@ KNOBS = {
     "Fourier": Knob(a.Fourier, "radius", 16, "cycles a slice below which amplitudes are another's"),
     "Synthesis": Knob(a.Synthesis, "weight", 1, "of what is painted from the label"),
 }
+_WORN = ("Low resolution", "Gamma", "Bias field", "Noise")
+#: Row of the table -> its transforms with their own strengths, and the probability of each.
+PRESETS = {
+    "augmentation": (("Inversion", *_WORN), 0.5),
+    "gin": (("GIN",), 1.0),
+    "synthesis": (("Synthesis", *_WORN), 0.5),
+    "fourier": (("Fourier",), 0.5),
+}
 LINES = {
     "original": (slices.BLACK, "solid", 4),
     "draw 1": (slices.BLUE, "dash", 2),
@@ -94,7 +102,7 @@ class AugmentationLab(Shown):
 
     @property
     def probability(self) -> float:
-        """With which each transform changes a slice; the table's stacks have 0.5 for most."""
+        """With which each transform changes a slice."""
         return self._probability
 
     @probability.setter
@@ -105,7 +113,7 @@ class AugmentationLab(Shown):
 
     @property
     def stack(self) -> a.Stack:
-        """What `Supervised(..., augment=lab.stack)` trains with, on the CPU."""
+        """What `Supervised(..., augment=lab.stack)` trains with."""
         steps = (self._transform(name, value) for name, value in self._strengths.items())
         return a.Stack(tuple((step, self._probability) for step in steps))
 
@@ -123,6 +131,21 @@ class AugmentationLab(Shown):
     def drop(self, name: str) -> None:
         """Take a transform out of the stack."""
         self._strengths.pop(name, None)
+
+    @property
+    def preset(self) -> str | None:
+        """The row of `PRESETS` whose transforms these are, or None. A live attribute."""
+        now = [*self._strengths.items()], self._probability
+        return next((row for row in PRESETS if _preset(row) == now), None)
+
+    @preset.setter
+    def preset(self, row: str) -> None:
+        if row not in PRESETS:
+            raise Problem(f"no row {row!r} of augmentation; use one of {', '.join(PRESETS)}")
+        steps, probability = _preset(row)
+        for name, value in steps:
+            self._draw(self._transform(name, value), 1)  # a Problem before anything is changed
+        self._strengths, self._probability = dict(steps), probability
 
     def look(self, channel: int | None = None, z: int | None = None) -> None:
         """Show another channel or another slice."""
@@ -163,8 +186,8 @@ class AugmentationLab(Shown):
             "Draws are what a network is given in training; numbers say the order. Fourier takes "
             f"amplitudes from {len(target.splits['train'].names)} unlabelled training subjects "
             f"({target.name}) and so sees target images, the others the source alone. Synthesis "
-            "paints from the label. MixStyle acts in the network: it has no picture, and is not "
-            "in here."
+            "paints from the label; in the table's row it also blurs what it painted, every time. "
+            "MixStyle acts in the network: it has no picture, and is not in here."
         )
 
     def _transform(self, name: str, value: float) -> a.Transform:
@@ -229,6 +252,11 @@ class AugmentationLab(Shown):
         histograms.draw(places["h"], self.histograms(planes), LINES)
         histograms.explain(figure, places["h"])
         return figure
+
+
+def _preset(row: str) -> tuple[list[tuple[str, float]], float]:
+    names, probability = PRESETS[row]
+    return [(name, KNOBS[name].default) for name in names], probability
 
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> float:

@@ -41,6 +41,9 @@ class AugmentationView(Face):
         self.channel = w.Dropdown(
             description="Channel", options=[(n, i) for i, n in enumerate(lab.channels)]
         )
+        rows = [("none of them", ""), *((row, row) for row in model.PRESETS)]
+        self.preset = w.Dropdown(description="Table's row", options=rows)
+        with_tooltip(self.preset, "What a row of the table trains with")
         self.z = w.IntSlider(
             description="Slice", max=lab.subject.image.shape[1] - 1, continuous_update=False
         )
@@ -50,12 +53,17 @@ class AugmentationView(Face):
         with_tooltip(self.probability, "With which each transform changes a slice")
         self.again = w.Button(description="New draws", icon="random")
         with_tooltip(self.again, "Other random numbers, those of the next seed")
+        self.preset.observe(self.guarded(self._choose), "value")
         self.channel.observe(self.guarded(lambda i: lab.look(channel=i)), "value")
         self.z.observe(self.guarded(lambda z: lab.look(z=z)), "value")
         self.probability.observe(
             self.guarded(lambda value: setattr(lab, "probability", value)), "value"
         )
         self.again.on_click(lambda _: self.do(lab.draw_again))
+
+    def _choose(self, row: str) -> None:
+        if row:
+            self.lab.preset = row
 
     def _make_transform(self, name: str, knob: model.Knob) -> None:
         lab = self.lab
@@ -87,10 +95,9 @@ class AugmentationView(Face):
             cells.append(w.HBox([used, self.strengths[name]], layout=row))
         for slider in (self.z, self.probability):
             slider.layout, slider.style = _stretched(), {"description_width": "initial"}
-        self.channel.layout, self.channel.style = (
-            w.Layout(width="220px", margin="2px 16px 2px 2px"),
-            self.z.style,
-        )
+        for choice, width in ((self.preset, 230), (self.channel, 220)):
+            choice.layout = w.Layout(width=f"{width}px", margin="2px 16px 2px 2px")
+            choice.style = self.z.style
         columns = [
             w.VBox([w.HTML(f"<h4>{name}</h4>"), picture], layout=w.Layout(max_width=f"{SIDE}px"))
             for name, picture in zip(model.LINES, self.pictures, strict=True)
@@ -99,7 +106,9 @@ class AugmentationView(Face):
         box = w.VBox(
             [
                 w.HTML(STYLE),
-                w.HBox([self.channel, self.z, self.probability, self.again], layout=row),
+                w.HBox(
+                    [self.preset, self.channel, self.z, self.probability, self.again], layout=row
+                ),
                 _grid(cells, 2),
                 _grid(columns, len(columns)),
                 self.figure,
@@ -115,6 +124,7 @@ class AugmentationView(Face):
         """Show the lab's state, and a message if something could not be done."""
         lab = self.lab
         with self.updating():
+            self.preset.value = lab.preset or ""
             self.channel.value, self.z.value = lab.channel, lab.z
             self.probability.value = lab.probability
             places = {name: place for place, name in enumerate(lab.strengths, 1)}

@@ -241,8 +241,8 @@ def collapse(lab: TestTimeLab, look: Look) -> str:
     if look.foreground or not lab.before.foreground:
         return ""
     return (
-        "Collapsed: every voxel is background. Nearly all of them are anyway, so this is the "
-        "cheapest way to be sure everywhere: entropy goes to 0, and nothing is found."
+        "Collapsed: every voxel is background, which is the cheapest way to be sure everywhere. "
+        "Entropy goes to 0, and nothing is found."
     )
 
 
@@ -281,7 +281,13 @@ def _picture(lab: TestTimeLab) -> plots.Picture:
     ):
         values = [scale * getattr(look, name) for look in lab.frames]
         label = {"dsc": "DSC"}.get(name, "calibration error")
-        style = {"color": colour, "marker": marker, "markevery": 0.2, "lw": 2.5, "label": label}
+        style = {
+            "color": colour,
+            "marker": marker,
+            "markevery": -(-len(steps) // 6),
+            "lw": 2.5,
+            "label": label,
+        }
         axes.plot(steps, values, **style)
         axes.axhline(scale * getattr(lab.before, name), color=colour, ls=":", lw=1.5)
     entropies.set_ylim(bottom=0)
@@ -290,6 +296,7 @@ def _picture(lab: TestTimeLab) -> plots.Picture:
     plots.dress(entropies, "step", "entropy (nats)", "dotted: not adapted")
     plots.dress(shares, "step", "%")
     for axes in (entropies, shares):
+        axes.set_xlim(-0.3, max(10, steps[-1]) + 0.3)  # also of a run that has not begun
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     seen = {"before": lab.before, f"step {last.step}": last}
     for axes, (title, look) in zip(pictures, seen.items(), strict=True):

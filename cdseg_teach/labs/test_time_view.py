@@ -39,10 +39,10 @@ outline of the truth, and the choice of patients and slice. No method sees them.
 learner, not adapted. At step 0 no weight has moved, but all methods save the denoising prior
 normalise with the patient's own statistics by then; batch statistics do nothing else. Entropy: mean
 over all voxels, logarithmic. Calibration error: gap between confidence and accuracy, within
-{NEAR_MM:g} mm of the truth. <b>Why it can collapse:</b> nearly all voxels are background, so
-entropy is lowest where the network answers background everywhere, whatever it is shown. A large
-learning rate (0.1), many steps, or all weights lead the lecture's brains there: entropy falls, and
-so does the DSC. Entropy knows no labels, so it cannot tell sharper from emptier."""
+{NEAR_MM:g} mm of the truth. <b>Why it can collapse:</b> a network that answers background
+everywhere, whatever it is shown, is sure everywhere. A large learning rate (0.1 for the lecture's
+brains), many steps, or all weights can lead there: entropy falls, and so does the DSC. Entropy
+knows no labels, so it cannot tell sharper from emptier."""
 
 
 class TestTimeView(SteppedView):

@@ -46,6 +46,8 @@ def test_stack_drag_and_draw_again(server: Server, notebook: Notebook) -> None:
         assert now == original
     assert lab.get_by_label("3. GIN").is_checked()
     notebook.screenshot("augmentation-2-stacked")
+    lab.get_by_label("Table's row").select_option("gin")
+    notebook.wait_for(lambda: ": GIN 1, " in notebook.text(STATUS), "a row is chosen")
     panel = notebook.page.locator(".jp-NotebookPanel-notebook").bounding_box()
     assert lab.bounding_box()["height"] <= panel["height"]
     assert lab.bounding_box()["width"] <= panel["width"]

@@ -11,10 +11,19 @@ import torch
 from toy import toy_subject
 
 from cdseg_teach.cohorts.study import Cohort, Split, Study
+from cdseg_teach.experiments import recipes
 from cdseg_teach.labs.augmentation import DRAWS, KNOBS, LINES, AugmentationLab
 from cdseg_teach.labs.augmentation_view import AugmentationView
 from cdseg_teach.methods import Supervised
-from cdseg_teach.methods.augmentation import Fourier, Gamma, Inversion
+from cdseg_teach.methods.augmentation import (
+    ORDINARY,
+    RANDOM_NETWORKS,
+    SYNTHETIC,
+    Fourier,
+    Gamma,
+    Inversion,
+    Synthesis,
+)
 from cdseg_teach.problems import Problem
 
 
@@ -59,6 +68,40 @@ def test_the_stack_has_the_order_in_which_transforms_were_added(lab: Augmentatio
     assert lab.stack.steps == ((Gamma(0.3), 0.5), (Inversion(0.5), 0.5))
     lab.drop("Gamma")
     assert lab.stack.steps == ((Inversion(0.5), 0.5),)
+
+
+def test_a_preset_is_what_a_row_of_the_table_trains_with(
+    lab: AugmentationLab, study: Study
+) -> None:
+    lab.preset = "augmentation"
+    assert lab.stack == ORDINARY
+    lab.preset = "gin"
+    assert lab.stack == RANDOM_NETWORKS
+    lab.preset = "fourier"
+    ((fourier, probability),) = recipes.learner_of("fourier", study).augment.steps
+    assert lab.strengths == {"Fourier": fourier.radius}
+    assert lab.probability == probability
+    lab.preset = "synthesis"  # but for the blur inside its first step
+    (_, *worn) = SYNTHETIC.steps
+    (painted, probability), *rest = lab.stack.steps
+    assert rest == worn
+    assert isinstance(painted, Synthesis)
+    assert probability == SYNTHETIC.steps[0][1]
+
+
+def test_a_preset_that_is_changed_is_none_any_more(lab: AugmentationLab) -> None:
+    assert lab.preset is None
+    lab.preset = "gin"
+    assert lab.preset == "gin"
+    lab.use("GIN", 0.3)
+    assert lab.preset is None
+    lab.use("GIN")
+    lab.probability = 0.5
+    assert lab.preset is None
+    lab.preset = "augmentation"
+    lab.drop("Inversion")
+    lab.use("Inversion")  # last instead of first
+    assert lab.preset is None
 
 
 def test_the_same_seed_draws_the_same_pictures(lab: AugmentationLab) -> None:
@@ -114,6 +157,8 @@ def test_what_cannot_be_is_refused_and_changes_nothing(study: Study) -> None:
         (lambda: lab.use("Magic"), "no transform"),
         (lambda: lab.use("Gamma", 7), "choose from 0 to 1"),
         (lambda: lab.use("Synthesis"), "give the slices' labels"),
+        (lambda: setattr(lab, "preset", "synthesis"), "give the slices' labels"),
+        (lambda: setattr(lab, "preset", "magic"), "no row 'magic'"),
         (lambda: lab.use("Fourier"), "no training subject"),
         (lambda: setattr(lab, "probability", 2), "from 0 to 1"),
         (lambda: lab.look(channel=2), "no channel 2"),
@@ -167,9 +212,22 @@ def test_controls_move_the_lab_and_follow_it(lab: AugmentationLab) -> None:
     assert view.used["Inversion"].description == "Inversion"
     view.again.click()
     assert lab.seed == 1
+    assert view.preset.value == ""
     view.channel.value, view.z.value, view.probability.value = 0, 2, 0.5
     assert (lab.channel, lab.z, lab.probability) == (0, 2, 0.5)
     assert "one of S-train-0, slice 2: Gamma 0.4 → GIN 0.5" in view.status.value
+
+
+def test_a_preset_is_chosen_and_shown(lab: AugmentationLab) -> None:
+    view = AugmentationView(lab)
+    view.preset.value = "gin"
+    assert lab.strengths == {"GIN": 1}
+    assert (view.used["GIN"].description, view.used["Gamma"].value) == ("1. GIN", False)
+    view.strengths["GIN"].value = 0.5
+    assert view.preset.value == ""
+    view.preset.value = "gin"
+    view.preset.value = ""  # nothing to choose
+    assert view.preset.value == "gin"
 
 
 def test_a_problem_is_said_and_the_tick_goes(study: Study) -> None:
@@ -181,8 +239,8 @@ def test_a_problem_is_said_and_the_tick_goes(study: Study) -> None:
 
 def test_every_control_has_a_description(lab: AugmentationLab) -> None:
     view = AugmentationView(lab)
-    controls = (*view.used.values(), *view.strengths.values(), view.channel, view.z, view.again)
-    assert all(control.description for control in controls)
+    controls = [*view.used.values(), *view.strengths.values(), view.preset, view.channel, view.z]
+    assert all(control.description for control in [*controls, view.again])
 
 
 def test_one_bundle_for_every_front_end(lab: AugmentationLab) -> None:

@@ -235,6 +235,14 @@ def test_one_bundle_with_text_picture_and_view(lab: ct.TestTimeLab) -> None:
     lab.widget.close()
 
 
+def test_in_print_a_run_that_has_not_begun_has_an_axis_of_steps(lab: ct.TestTimeLab) -> None:
+    picture = model._picture(lab)
+    for axes in picture.axes[:2]:
+        low, high = axes.get_xlim()
+        assert low < 0 < 10 < high
+        assert all(float(tick).is_integer() for tick in axes.get_xticks())
+
+
 def test_it_says_what_target_labels_are_for(view: TestTimeView) -> None:
     assert "Target labels are used only to look" in view.widget.children[-1].value
     assert all(control.description for control in view.controls.values())

@@ -21,8 +21,8 @@ class Fourier(Transform):
     Parameters
     ----------
     others
-        [M, C, H, W] on the images' device, slices whose style is taken, one at random each time.
-        Those of T make it domain adaptation, as published; those of S leave T unseen.
+        [M, C, H, W] on any device, slices whose style is taken, one at random each time. Those of T
+        make it domain adaptation, as published; those of S leave T unseen.
     radius
         In bins, that is cycles a slice, whatever its size: 0 swaps nothing, 1 the mean alone, more
         than half the slice's side everything. As a share of the side, as published, it would swap
@@ -47,7 +47,8 @@ class Fourier(Transform):
                 f"slices {tuple(images.shape[1:])} cannot take the style of slices"
                 f" {tuple(self.others.shape[1:])}; resample to the same channels and size"
             )
-        style = self.others[parameters["other"]]
+        # Only what is taken moves to the images' device; all of it would be hundreds of megabytes.
+        style = self.others[parameters["other"].to(self.others.device)].to(images.device)
         changed = with_amplitudes_of(style, images, self.radius)
         return only_inside(changed, images)
 

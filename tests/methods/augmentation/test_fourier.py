@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from cdseg_teach.methods.augmentation import Fourier
+from cdseg_teach.methods.augmentation import Fourier, to_device
 from cdseg_teach.methods.augmentation.fourier import with_amplitudes_of
 from cdseg_teach.problems import Problem
 
@@ -57,3 +57,13 @@ def test_styles_come_from_the_others_given(uncropped, draws):
     assert set(parameters["other"].tolist()) == {0, 1}
     changed = fourier.apply(images[:1], {"other": torch.tensor([1])})
     torch.testing.assert_close(changed, 2 * images[:1])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+def test_others_may_stay_on_the_cpu(uncropped):
+    images, _ = uncropped
+    draws = torch.Generator().manual_seed(0)
+    parameters = (fourier := Fourier(2 * images)).draw(images.shape, draws)
+    expected = fourier.apply(images, parameters)
+    changed = fourier.apply(images.cuda(), to_device(parameters, torch.device("cuda")))
+    torch.testing.assert_close(changed.cpu(), expected, atol=1e-4, rtol=1e-4)
