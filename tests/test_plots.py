@@ -10,6 +10,7 @@ from toy import toy_subject
 
 from cdseg_teach import plots
 from cdseg_teach.evaluation import evaluate
+from cdseg_teach.experiments.alignment import lines
 
 
 class Perfect:
@@ -35,10 +36,11 @@ def figures() -> list[plots.Picture]:
         plots.score_table({"on S": evaluate(Perfect(subject.label), [subject])}, "Perfect", "on S"),
         plots.curves({"on T": ([0, 1, 10], runs)}, "α", "DSC (%)", alpha_axis=True),
         plots.table(frame, "Target"),
+        plots.alignment(lines(0), "Four times T"),
     ]
 
 
-@pytest.mark.parametrize("index", range(5))
+@pytest.mark.parametrize("index", range(6))
 def test_pictures_have_large_type_and_alternative_text(index: int) -> None:
     figure = figures()[index]
     data, alt = plots.png(figure)
@@ -65,6 +67,12 @@ def test_a_curve_can_be_read_without_seeing_it() -> None:
     figure = plots.curves({"on T": ([0, 1, 10], runs)}, "α", "DSC (%)", "The cure")
     assert figure.alt == "The cure. DSC (%) over α: on T 52 at 0, 65 at 1, 42 at 10."
     assert figure.axes[0].get_ylim() == (-2, 102)
+
+
+def test_perfect_alignment_with_wrong_labels_can_be_read_without_seeing_it() -> None:
+    alt = plots.alignment(lines(0), "Four times T").alt
+    assert "not aligned: A-distance 1.8, error on T 50 %, on S" in alt
+    assert "aligned, classes swapped: A-distance 0.0, error on T 99 %" in alt
 
 
 def test_pyplot_is_left_alone() -> None:

@@ -37,11 +37,10 @@ from cdseg_teach.problems import Problem
 #: All that the scenes add to the recipes, for whoever keeps their numbers.
 SETTINGS: dict[str, Any] = {
     "head_start": 100,  # steps of D alone
-    "after_head_start": 150,  # steps of both
-    "joint_batch_steps": 100,
-    "tent_rates": (1e-3, 1e-2, 1e-1),
-    "tent_steps": 20,
-    "look_every": 20,  # steps of the run that is peeked at
+    "after_head_start": 100,  # steps of both
+    "joint_batch": 100,  # steps
+    "tent": {1e-3: 20, 1e-2: 20, 1e-1: 5},  # learning rate: steps
+    "look_every": 25,  # steps of the run that is peeked at
 }
 
 
@@ -135,29 +134,31 @@ def strong_discriminator(stage: Stage) -> dict[str, float]:
 
     For a pixel of S with logit z, reversal hands on the gradient sigma(-z), which vanishes when D
     is sure and right; flipped labels hand on sigma(z), which goes to 1 (Goodfellow et al. 2014,
-    section 3). D alone has a head start; then both play, from the same weights, for either
-    objective. Full alpha at once and a constant learning rate: only the head start differs.
+    section 3). D alone has a head start; then both play, with the full alpha at once: for either
+    objective, and by reversal against a novice, a D without head start at the same step.
     """
-    learner = stage.learner("adversarial", ADAPTATION_STEPS)
+    ahead, after = SETTINGS["head_start"], SETTINGS["after_head_start"]
+    learner = stage.learner("adversarial", ahead + after)
     assert isinstance(learner, Adversarial)
-    learner.warm_up, learner.schedule_steps = none(), None
-    fresh = learner.state_dict()
+    learner.warm_up = none()
+    novice = learner.state_dict()
     batch = learner.source.draw()[0], learner.target.draw_images()
-    measured = {f"{name}_before": value for name, value in pull(learner, *batch).items()}
+    measured = {"dsc_before": stage.dsc_on_target(stage.source)}
+    measured |= {f"{name}_before": value for name, value in pull(learner, *batch).items()}
     learner.players = "discriminator"
-    stage.train(learner, SETTINGS["head_start"])
-    ahead = learner.state_dict()
+    stage.train(learner, ahead)
     measured |= {f"{name}_after": value for name, value in pull(learner, *batch).items()}
 
-    learner.players = "both"
+    learner.players, strong = "both", learner.state_dict()
+    knows_nothing = {part: novice[part] for part in ("discriminator", "discriminator_optimiser")}
     for name, objective, state in (
-        ("reversal", "reversal", ahead),
-        ("flipped", "flipped", ahead),
-        ("no_head_start", "reversal", fresh),
+        ("reversal", "reversal", strong),
+        ("flipped", "flipped", strong),
+        ("reversal_novice", "reversal", strong | knows_nothing),
     ):
         learner.load_state_dict(state)
         learner.objective = objective
-        stage.train(learner, SETTINGS["after_head_start"])
+        stage.train(learner, after)
         measured[f"dsc_{name}"] = stage.dsc_on_target(learner)
     return measured
 
@@ -195,7 +196,7 @@ def joint_batch(stage: Stage) -> dict[str, float]:
     Their common statistics are not those of either domain. Beside it the same steps in separate
     passes, which is the control of equal length.
     """
-    steps = SETTINGS["joint_batch_steps"]
+    steps = SETTINGS["joint_batch"]
     measured = {"dsc_before": stage.dsc_on_target(stage.source)}
     for name, learner in (
         ("joint", stage.learner("adversarial", steps, alpha=0.0)),
@@ -270,9 +271,9 @@ def tent(stage: Stage) -> dict[str, float]:
     over test subjects of entropy (nats), DSC and foreground (voxels); then the shares of subjects
     that end without any foreground, and of those whose entropy fell and whose DSC did, too.
     """
-    steps = stage.steps or SETTINGS["tent_steps"]
     measured = {"dsc_before": stage.dsc_on_target(stage.source)}
-    for rate in SETTINGS["tent_rates"]:
+    for rate, own_steps in SETTINGS["tent"].items():
+        steps = stage.steps or own_steps
         runs = np.array([_looks(stage, rate, steps, s) for s in stage.study.target.test])
         for name, of_all in zip(("entropy", "dsc", "foreground"), runs.mean(axis=0), strict=True):
             measured |= {f"{name}, rate {rate:g} at {k}": of_all[k] for k in range(steps + 1)}
