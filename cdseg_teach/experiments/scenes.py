@@ -99,34 +99,33 @@ class Stage:
         numbers = range(1, len(self.study.target.structures) + 1)
         return float(np.mean([dsc(prediction == k, subject.label == k) for k in numbers]))
 
-    @property
-    def look_every(self) -> int:
-        """Steps between two looks at the table's adversarial run."""
-        return min(SETTINGS["look_every"], self.steps or ADAPTATION_STEPS)
-
     @cached_property
-    def looks(self) -> dict[str, np.ndarray]:
-        """The DSC on T during the table's adversarial run, [looks, subjects], of both networks.
-
-        `"averaged"`, which predicts in the table, and `"segmenter"`, the weights of the step.
-        """
-        return self._game[1]
-
-    @cached_property
-    def adapted(self) -> Learner:
-        """The learner of the table's adversarial row."""
-        return self._game[0]
-
-    @cached_property
-    def _game(self) -> tuple[Learner, dict[str, np.ndarray]]:
-        learner = self.learner("adversarial", ADAPTATION_STEPS)
+    def game(self) -> Game:
+        """The table's adversarial run, which several scenes look at."""
+        n = self.steps or ADAPTATION_STEPS
+        learner = self.learner("adversarial", n)
+        at = [*range(SETTINGS["look_every"], n, SETTINGS["look_every"]), n]
         looks: dict[str, list[np.ndarray]] = {"averaged": [], "segmenter": []}
-        for _ in range(0, self.steps or ADAPTATION_STEPS, self.look_every):
-            train(learner, self.look_every)
-            for learner.predict_with, seen in looks.items():
+        for step in at:
+            train(learner, step - learner.steps_done)
+            for network, seen in looks.items():
+                learner.predict_with = network
                 seen.append(self.each_on_target(learner))
         learner.predict_with = "averaged"
-        return learner, {network: np.stack(seen) for network, seen in looks.items()}
+        return Game(learner, at, {network: np.stack(seen) for network, seen in looks.items()})
+
+
+@dataclass(frozen=True, eq=False)
+class Game:
+    """A finished run, and the DSC of each test subject of T on the way.
+
+    `looks` [looks, subjects], after the steps `at`, is of the `"averaged"` weights, which predict
+    in the table, and of the `"segmenter"`, the weights of that step.
+    """
+
+    learner: Learner
+    at: list[int]
+    looks: dict[str, np.ndarray]
 
 
 def strong_discriminator(stage: Stage) -> dict[str, float]:
@@ -226,14 +225,14 @@ def class_prior(stage: Stage) -> dict[str, float]:
     learner = stage.learner("adversarial", ADAPTATION_STEPS, without_lesions(stage.study))
     stage.train(learner, ADAPTATION_STEPS)
     measured = {"dsc_before": stage.dsc_on_target(stage.source)}
-    for name, of in (("matched", stage.adapted), ("shifted", learner)):
+    for name, of in (("matched", stage.game.learner), ("shifted", learner)):
         means = evaluate(of, stage.study.target.test, stage.study.target.structures)
         for metric in ("dsc", "recall", "precision"):
             measured[f"{metric}_{name}"] = float(means[metric].mean())
     cohorts = (stage.study.source, stage.study.target)
     for name, cohort in zip(("source", "target"), cohorts, strict=True):
-        labels = [np.asarray(subject.label) > 0 for subject in cohort.labelled_train]
-        measured[f"lesion_share_{name}"] = float(np.mean(labels))
+        labels = [np.ravel(np.asarray(subject.label)) > 0 for subject in cohort.labelled_train]
+        measured[f"lesion_share_{name}"] = float(np.concatenate(labels).mean())
     return measured
 
 
@@ -303,10 +302,10 @@ def peeking(stage: Stage) -> dict[str, float]:
     mean of both ways: what is left of the gain where nobody peeked.
     """
     measured: dict[str, float] = {}
-    for network, looks in stage.looks.items():
+    for network, looks in stage.game.looks.items():
         mean = looks.mean(axis=1)
-        at = [stage.look_every * (i + 1) for i in range(len(mean))]
-        measured |= {f"dsc, {network} at {k}": d for k, d in zip(at, mean, strict=True)}
+        along = zip(stage.game.at, mean, strict=True)
+        measured |= {f"dsc, {network} at {k}": value for k, value in along}
         half = looks.shape[1] // 2
         halves = looks[:, :half].mean(axis=1), looks[:, half:].mean(axis=1)
         crossed = [other[own.argmax()] for own, other in (halves, halves[::-1])]

@@ -124,9 +124,9 @@ def test_the_run_that_is_peeked_at_is_the_tables(stage):
         "adversarial", stage.study, stage.source, seed=0, steps=STEPS, device="cpu"
     )
     jobs.train(learner, STEPS)
-    ours, theirs = stage.adapted.state_dict()["averaged"], learner.state_dict()["averaged"]
+    ours, theirs = stage.game.learner.state_dict()["averaged"], learner.state_dict()["averaged"]
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
-    assert stage.looks["averaged"][-1] == pytest.approx(stage.each_on_target(learner))
+    assert stage.game.looks["averaged"][-1] == pytest.approx(stage.each_on_target(learner))
 
 
 @pytest.mark.parametrize("c", [2.0, 6.0])
