@@ -39,7 +39,7 @@ SETTINGS: dict[str, Any] = {
     "head_start": 100,  # steps of D alone
     "after_head_start": 100,  # steps of both
     "joint_batch": 100,  # steps
-    "tent": {1e-3: 20, 1e-2: 20, 1e-1: 5},  # learning rate: steps
+    "tent": {1e-3: 20, 1e-2: 20, 1e-1: 10},  # learning rate: steps
     "look_every": 25,  # steps of the run that is peeked at
 }
 
