@@ -350,7 +350,23 @@ def run_scenes(
     steps: int | None = None,
     device: str = "auto",
 ) -> pd.DataFrame:
-    """All scenes of all seeds, a job a seed: scene, seed, quantity, value."""
+    """All scenes of all seeds, a job a seed: rows of scene, seed, quantity, value.
+
+    Parameters
+    ----------
+    studies
+        Makes the study of a seed.
+    seeds
+        Each with a source learner of its own, which all of its scenes share.
+    executor
+        Any of `concurrent.futures`; None plays one seed after another, here.
+    progress
+        Shows a bar.
+    steps
+        Of each phase; None takes the scenes' own.
+    device
+        As in `Adversarial`.
+    """
     executor = executor or Here()
     played = []
     with tqdm(total=len(seeds), disable=not progress, unit="seed") as bar:
