@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from cdseg_teach.experiments.alignment import Line
+
 # Colour, marker and line of each curve; the first is the source's, the second the target's.
 SERIES = (
     (BLUE, "o", "-"),
@@ -246,6 +248,49 @@ def explain(figure: Picture, colours: Mapping[str, str]) -> None:
         fontsize=INK,
         frameon=False,
     )
+
+
+def alignment(lines: Mapping[str, Line], title: str = "") -> Picture:
+    """Show features on a line, S upwards and T downwards, and the threshold learned on S.
+
+    Parameters
+    ----------
+    lines
+        Title -> features, such as `experiments.alignment.lines` gives.
+    title
+        Of the whole.
+    """
+    from cdseg_teach.experiments.alignment import bounds, threshold
+
+    rows = -(-len(lines) // 2)
+    figure = Picture(10, 2.9 * rows + 1, f"{title}: features on a line.")
+    figure.suptitle(title, fontsize=INK + 2)
+    places = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).ravel()
+    points = np.concatenate([x for line in lines.values() for x in (line.source, line.target)])
+    bins = np.linspace(points.min(), points.max(), 50)
+    for axes, (name, line) in zip(places, lines.items(), strict=False):
+        domains = ((1, line.source, line.source_class), (-1, line.target, line.target_class))
+        for up, x, is_1 in domains:
+            zeros, both = (up * np.histogram(part, bins)[0] for part in (x[~is_1], x))
+            axes.stairs(zeros, bins, fill=True, color=BLUE, label="class 0")
+            ones = axes.stairs(both, bins, baseline=zeros, fill=True, label="class 1")
+            ones.set(facecolor=RED, edgecolor=BLACK, hatch="//")
+        axes.axvline(threshold(line)[0], color=BLACK, ls="--", lw=2, label="learned on S")
+        axes.axhline(0, color=BLACK, lw=1)
+        told = bounds(line)
+        said = f"A-distance {told['a_distance']:.1f}, error on T {100 * told['error_target']:.0f} %"
+        dress(axes, "", "", f"{name}\n{said}")
+        axes.set_yticks([-len(line.target) / 20, len(line.source) / 20], ["T", "S"])
+        figure.alt += f" {name}: {said}, on S {100 * told['error_source']:.0f} %,"
+        figure.alt += f" lambda {told['lambda']:.2f}."
+    handles, names = places[0].get_legend_handles_labels()
+    entries = dict(
+        sorted(zip(names, handles, strict=True), key=lambda entry: entry[0])
+    )  # those of S and of T are the same
+    figure.legend(
+        entries.values(), entries, loc="outside lower center", ncols=3, fontsize=INK, frameon=False
+    )
+    return figure
 
 
 def score_table(

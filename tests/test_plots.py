@@ -10,6 +10,7 @@ from toy import toy_subject
 
 from cdseg_teach import plots
 from cdseg_teach.evaluation import evaluate
+from cdseg_teach.experiments.alignment import lines
 
 
 class Perfect:
@@ -45,10 +46,11 @@ def figures() -> list[plots.Picture]:
         plots.curves({"on T": ([0, 1, 10], runs)}, "α", "DSC (%)", alpha_axis=True),
         plots.table(frame, "Target"),
         plots.intervals({"brain": gains, "heart": gains[:1]}, "gain (points)"),
+        plots.alignment(lines(0), "Four times T"),
     ]
 
 
-@pytest.mark.parametrize("index", range(7))
+@pytest.mark.parametrize("index", range(8))
 def test_pictures_have_large_type_and_alternative_text(index: int) -> None:
     figure = figures()[index]
     data, alt = plots.png(figure)
@@ -86,6 +88,12 @@ def test_no_two_curves_look_alike_and_many_are_named_beside_them() -> None:
     figure.draw_without_rendering()
     assert legend.get_window_extent().x0 > figure.axes[0].get_window_extent().x1
     assert legend.get_window_extent().y0 >= 0
+
+
+def test_perfect_alignment_with_wrong_labels_can_be_read_without_seeing_it() -> None:
+    alt = plots.alignment(lines(0), "Four times T").alt
+    assert "not aligned: A-distance 1.8, error on T 50 %, on S" in alt
+    assert "aligned, classes swapped: A-distance 0.0, error on T 99 %" in alt
 
 
 def test_pyplot_is_left_alone() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -28,6 +29,7 @@ class Remembering:
     """Predicts each volume once, for all who ask: a test-time method adapts for seconds."""
 
     def __init__(self, predictor: Probable) -> None:
+        self.seconds = 0.0  # that predictions took
         self._predictor = predictor
         self._known: list[tuple[np.ndarray, np.ndarray]] = []
 
@@ -36,7 +38,9 @@ class Remembering:
         for seen, probabilities in self._known:
             if seen is volume:
                 return probabilities
+        began = time.perf_counter()
         self._known.append((volume, self._predictor.predict_probabilities(volume)))
+        self.seconds += time.perf_counter() - began
         return self._known[-1][1]
 
     def predict(self, volume: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ from cdseg_teach.cohorts.study import Study
 from cdseg_teach.evaluation import evaluate
 from cdseg_teach.experiments.executors import Here, one_thread
 from cdseg_teach.experiments.facts import Remembering, facts_of
-from cdseg_teach.experiments.recipes import METHODS, STARTS, learner_of, predictor_of
+from cdseg_teach.experiments.recipes import AT_HAND, METHODS, STARTS, learner_of, predictor_of
 from cdseg_teach.experiments.weights import load_weights, weights_of
 from cdseg_teach.experiments.worst import WorstCase, worst_case
 from cdseg_teach.methods import Learner, steps
@@ -53,8 +53,14 @@ class Job:
 
     @property
     def step_count(self) -> int:
-        """Steps that its own phase takes."""
-        return self.steps or METHODS[self.method].steps
+        """Steps that its own phase takes; a row that takes none stays so."""
+        own = METHODS[self.method].steps
+        return (self.steps or own) if own else 0
+
+    @property
+    def trains(self) -> bool:
+        """Whether its row learns before it sees a test subject."""
+        return METHODS[self.method].sees != AT_HAND
 
     @property
     def start(self) -> str | None:
@@ -161,7 +167,7 @@ def run_jobs(
 def estimate(jobs: Sequence[Job]) -> str:
     """How long the jobs take on this machine's cores, very roughly."""
     starts = {(j.seed, j.start): j.steps or METHODS[j.start].steps for j in jobs if j.start}
-    own = [job.step_count for job in jobs if job.method != job.start]
+    own = [job.step_count for job in jobs if job.method != job.start and job.trains]
     total = sum(own) + sum(starts.values())
     processes = min(len(jobs), available_cores())
     minutes = total * SECONDS_A_STEP / processes / 60
@@ -175,7 +181,10 @@ def _once(file: Path | None, function: Callable[..., Any], *arguments: Any) -> A
     if file is None:
         return function(*arguments)
     if file.is_file():
-        return pickle.loads(file.read_bytes())
+        try:
+            return pickle.loads(file.read_bytes())
+        except Exception:  # of a version whose classes were elsewhere
+            file.unlink()
     result = function(*arguments)
     part = file.with_suffix(".part")
     part.write_bytes(pickle.dumps(result))
@@ -252,12 +261,12 @@ def _outcome(
         "seed": job.seed,
         "alpha": job.alpha if row.has_alpha else float("nan"),
     }
-    predictor, began = Remembering(learner), time.perf_counter()
+    predictor = Remembering(learner)
     tables = [
         evaluate(predictor, cohort.test, cohort.structures).assign(domain=domain)
         for domain, cohort in (("source", seen.source), ("target", seen.target))
     ]
-    adapting = 0.0 if isinstance(learner, Learner) else time.perf_counter() - began
+    adapting = 0.0 if isinstance(learner, Learner) else predictor.seconds
     seconds = round(training.seconds + adapting, 3)
     rows = pd.concat(tables, ignore_index=True).assign(**run, seconds=seconds)
     how = {"sees": row.sees, "channels": " ".join(seen.source.channels), "steps": job.step_count}

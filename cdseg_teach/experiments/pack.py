@@ -14,8 +14,10 @@ import numpy as np
 import pandas as pd
 
 from cdseg_teach.cohorts import Study
+from cdseg_teach.evaluation import RATIOS
 from cdseg_teach.experiments import recipes
 from cdseg_teach.experiments.claims import Score
+from cdseg_teach.experiments.jobs import direction as direction_of
 from cdseg_teach.experiments.pack_plan import ENTRIES, SEED, Plan
 from cdseg_teach.experiments.recording import RecordedRun
 from cdseg_teach.experiments.summaries import per_seed
@@ -100,8 +102,14 @@ class LecturePack:
         return load_cases(self._file(direction, f"{direction}_worst.npz"))
 
     def shift(self) -> pd.DataFrame:
-        """The rows of all methods at several shift strengths (`shift`; 1 is the target's own)."""
-        return pd.read_csv(self._file("shift", "shift.csv"))
+        """The rows of all methods at several shift strengths, `shift`; 1 is the target's own."""
+        rows, whole = pd.read_csv(self._file("shift", "shift.csv")), self.everything("ge_to_swi")
+        same = whole[whole.seed.isin(rows.seed)].assign(shift=1.0)
+        return pd.concat([rows, same], ignore_index=True)
+
+    def scenes(self) -> pd.DataFrame:
+        """What the scenes of `scenes.SCENES` measured: scene, seed, quantity, value."""
+        return pd.read_csv(self._file("scenes", "scenes.csv"))
 
     def table(self) -> pd.DataFrame:
         """The rows of results.csv."""
@@ -140,6 +148,8 @@ class LecturePack:
         """
         name = direction or ("table" if alpha is None else "sweep")
         rows = self.everything(direction) if direction else getattr(self, name)()
+        if metric not in RATIOS:
+            raise Problem(f"metric {metric!r} is no share; a claim compares {', '.join(RATIOS)}")
         if alpha is not None:
             rows = rows[rows.alpha == alpha]
         values = per_seed(rows, method, metric, domain)
@@ -187,7 +197,15 @@ class LecturePack:
 
 
 def entry_of(study: Study, name: str) -> str:
-    """The name of the entry that holds something of this study's task."""
+    """The name of the entry that holds something of this study's task.
+
+    Raises
+    ------
+    Problem
+        For hearts from CT to MR: their networks are not in the pack.
+    """
+    if direction_of(study) == "ct_to_mr":
+        raise Problem("the lecture pack's hearts learned from MR; give a study from MR to CT")
     return f"heart_{name}" if study.name == "heart" else name
 
 

@@ -10,12 +10,14 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from cdseg_teach.cohorts import Study
 from cdseg_teach.cohorts.heart import DIRECTIONS
@@ -26,11 +28,13 @@ from cdseg_teach.experiments.jobs import Job, run_job, train_start
 from cdseg_teach.experiments.pack import FOLDER, MANIFEST, PLAYED, LecturePack
 from cdseg_teach.experiments.pack_plan import ENTRIES, SEED, Plan
 from cdseg_teach.experiments.recording import Recorder, record, watch
+from cdseg_teach.experiments.scenes import run_scenes
 from cdseg_teach.experiments.summaries import per_seed
-from cdseg_teach.experiments.table import Results, shift_curves, sweep, table
+from cdseg_teach.experiments.table import shift_curves, sweep, table
 from cdseg_teach.experiments.weights import as_bytes, weights_of
 from cdseg_teach.experiments.worst import save_cases
 from cdseg_teach.problems import Problem
+from cdseg_teach.runtime import pick_device
 
 FIRST_STEPS = 10
 AGAIN = "batch_statistics"  # a row that needs no training, only a checkpoint
@@ -60,10 +64,10 @@ def build(
     if only is not None and only not in ENTRIES:
         raise Problem(f"the lecture pack has no entry {only!r}; it has {', '.join(ENTRIES)}")
     pack = LecturePack(folder, plan)
-    references = pack.plan.references()
+    reference_of = cache(pack.plan.reference_of)
     folder.mkdir(parents=True, exist_ok=True)
     for name in ENTRIES if only is None else [only]:
-        reference = references[ENTRIES[name].task]
+        reference = reference_of(ENTRIES[name].task)
         if not pack.wrong_with(name, reference):
             say(f"{name}: up to date")
             continue
@@ -76,27 +80,26 @@ def build(
 def verify(folder: Path = FOLDER, plan: Plan | None = None) -> Iterator[tuple[str, bool]]:
     """Check the pack, one (what was checked, whether it is so) after the other.
 
-    The hash of each entry. Then one of each kind is computed again: the losses of the first steps
-    of both recorded runs, in fp32, within `TOLERANCE`; by training, the table's row of Train on S
-    on S; from checkpoints, a row that adapts at test time of other tables. Rows are compared
-    within `BAND` points.
+    The hash of each entry. The losses of the first steps of each recorded run, repeated in fp32,
+    within `TOLERANCE`. Rows of seed 0, computed again, within `BAND` points: by training, Train on
+    S on S; from each checkpoint, its row on T; by adapting one, `AGAIN` at the first shift. Last,
+    that the parts agree: the sweep with the table, worst cases with their rows.
     """
     pack = LecturePack(folder, plan)
-    references = pack.plan.references()
-    wrong = {name: pack.wrong_with(name, references[ENTRIES[name].task]) for name in ENTRIES}
+    reference_of = cache(pack.plan.reference_of)
+    wrong = {n: pack.wrong_with(n, reference_of(entry.task)) for n, entry in ENTRIES.items()}
     for name, what in wrong.items():
         yield f"{name} {what or 'is current'}", what is None
     if any(wrong.values()):
         return
-    for name in ("adversarial", "heart_adversarial"):
+    for name in ("adversarial", "heart_adversarial", "collapse"):
         error = _error_of_first_steps(pack, name)
         said = f"first {FIRST_STEPS} steps of {name} repeat within {TOLERANCE:.0%}: {error:.2%}"
         yield said, error < TOLERANCE
-    away = _row_again(pack)
-    yield f"Train on S on S repeats within {BAND:g} points: {away:.1f}", away < BAND
-    for name, rows, shift in _tables_of_seed(pack):
-        away = _adapted_again(pack, name, rows, shift)
-        yield f"{name}: {AGAIN} repeats within {BAND:g} points: {away:.1f}", away < BAND
+    for what, away in _rows_again(pack):
+        yield f"{what} repeats within {BAND:g} points: {away:.1f}", away < BAND
+    yield "the sweep has the runs of the table", _sweep_agrees(pack)
+    yield "worst cases are those of their rows", _worst_agree(pack)
 
 
 def _build_entry(pack: LecturePack, name: str, reference: list[float]) -> None:
@@ -111,7 +114,7 @@ def _build_entry(pack: LecturePack, name: str, reference: list[float]) -> None:
         "seeds": pack.plan.seeds_of(name),
         "date": datetime.date.today().isoformat(),
         "versions": {package: metadata.version(package) for package in ("torch", "numpy")},
-        "machine": f"{_processor()}, one thread a run",
+        "machine": f"{_machine()}, one thread a run",
         "reference": reference,
         "hash": pack.plan.fingerprint(name, reference),
     }
@@ -155,59 +158,34 @@ def _collapse(pack: LecturePack, part: Path, name: str) -> None:
         record(study, learner, n, pack.plan.every, seed=SEED).to_npz(part / "collapse.npz")
 
 
-def _table(pack: LecturePack, part: Path, name: str) -> None:
+def _results(pack: LecturePack, part: Path, name: str) -> None:
     plan = pack.plan
-    asked = (plan.methods, plan.seeds) if name == "table" else (plan.rows, plan.rows_seeds)
+    studies, seeds, rows = plan.studies_of(name), plan.seeds_of(name), plan.rows_of(name)
+    ask = partial(table, studies, rows, seeds)
+    if name == "sweep":
+        ask = partial(sweep, studies, plan.alphas, seeds)
+    elif name == "shift":
+        ask = partial(shift_curves, studies, plan.shifts, rows, seeds)
+    keep = _kept(pack, name)
     with local_processes() as executor:
-        results = table(
-            plan.studies_of(name),
-            *asked,
-            steps=plan.steps,
-            executor=executor,
-            keep=_kept(pack, name),
-        )
-    _write(results, part, name)
-    if name != "table":
-        save_cases(results.worst, part / f"{name}_worst.npz")
+        results = ask(steps=plan.steps, executor=executor, keep=keep)
+    csv, methods, *worst = ENTRIES[name].files
+    results.write(part / csv, part / methods)
+    for file in worst:
+        save_cases(results.worst, part / file)
 
 
-def _sweep(pack: LecturePack, part: Path, name: str) -> None:
-    plan = pack.plan
-    with local_processes() as executor:
-        results = sweep(
-            plan.studies,
-            plan.alphas,
-            plan.sweep_seeds,
-            steps=plan.steps,
-            executor=executor,
-            keep=_kept(pack, name),
-        )
-    _write(results, part, name)
-
-
-def _shift(pack: LecturePack, part: Path, name: str) -> None:
+def _scenes(pack: LecturePack, part: Path, name: str) -> None:
     plan = pack.plan
     with local_processes() as executor:
-        results = shift_curves(
-            plan.studies,
-            plan.shifts,
-            plan.rows,
-            plan.shift_seeds,
-            steps=plan.steps,
-            executor=executor,
-            keep=_kept(pack, name),
-        )
-    _write(results, part, name)
-
-
-def _write(results: Results, part: Path, name: str) -> None:
-    rows, methods, *_ = ENTRIES[name].files
-    results.write(part / rows, part / methods)
+        played = run_scenes(plan.studies, plan.seeds_of(name), executor, steps=plan.steps)
+    played.to_csv(part / "scenes.csv", index=False)
 
 
 def _kept(pack: LecturePack, name: str) -> Path:
     """Where the finished runs of an entry wait for the rest; of other settings, elsewhere."""
-    folder = pack.folder / f".unfinished-{name}-{pack.plan.fingerprint(name, [])[:8]}"
+    reference = pack.plan.reference_of(ENTRIES[name].task)
+    folder = pack.folder / f".unfinished-{name}-{pack.plan.fingerprint(name, reference)[:8]}"
     folder.mkdir(exist_ok=True)
     return folder
 
@@ -215,10 +193,9 @@ def _kept(pack: LecturePack, name: str) -> Path:
 _BUILDERS: dict[str, Callable[[LecturePack, Path, str], None]] = {
     **dict.fromkeys(ENTRIES, _checkpoint),
     **dict.fromkeys(("adversarial", "heart_adversarial"), _run),
-    **dict.fromkeys(("table", "ge_to_swi", *DIRECTIONS), _table),
+    **dict.fromkeys(("table", "sweep", "shift", "ge_to_swi", *DIRECTIONS), _results),
     "collapse": _collapse,
-    "sweep": _sweep,
-    "shift": _shift,
+    "scenes": _scenes,
 }
 
 
@@ -234,8 +211,12 @@ def _player(pack: LecturePack, study: Study, name: str) -> Any:
 def _error_of_first_steps(pack: LecturePack, name: str) -> float:
     """Largest relative difference between the losses of a recorded run and of its repetition."""
     recorded = pack.recorded(name).reports[:FIRST_STEPS]
+    study = _study(pack, name)
     with one_thread():
-        learner = _player(pack, _study(pack, name), name)
+        if name == "collapse":
+            learner = recipes.collapsing(study, pack.checkpoint(study), seed=SEED)
+        else:
+            learner = _player(pack, study, name)
         again = [learner.step() for _ in recorded]
     was, now = (
         np.array([[report[key] for key in ("loss_seg", "loss_adv")] for report in reports])
@@ -244,38 +225,55 @@ def _error_of_first_steps(pack: LecturePack, name: str) -> float:
     return float(np.abs(now / was - 1).max())
 
 
-def _row_again(pack: LecturePack) -> float:
-    """How far mean DSC of Train on S on S, trained again, is from the table's, in points."""
+def _rows_again(pack: LecturePack) -> Iterator[tuple[str, float]]:
+    """Rows of one seed, and how far their mean DSC is from the recorded one, in points."""
     job = Job(pack.plan.studies, "source", pack.plan.seeds[0], recipes.ALPHA, pack.plan.steps)
     outcome = run_job(job, train_start(job))
-    rows = pack.table()
-    was = per_seed(rows, "source", domain="source")[job.seed]
-    now = per_seed(outcome.rows, "source", domain="source")[job.seed]
-    return float(abs(now - was))
+    was, now = (per_seed(rows, "source", domain="source") for rows in (pack.table(), outcome.rows))
+    yield "Train on S on S", float(abs(now - was)[job.seed])
+
+    for name, entry in ENTRIES.items():
+        if entry.files == (f"{name}.pt",):
+            study, (row,) = _study(pack, name), pack.plan.rows_of(name)
+            rows = pack.everything(DIRECTIONS[0] if entry.task == "heart" else "ge_to_swi")
+            learner = pack.checkpoint(study, row)
+            yield f"checkpoint {name}", _away(learner, recipes.METHODS[row].view(study), rows, row)
+
+    shift, rows = pack.plan.shifts[0], pack.shift()
+    study = pack.plan.studies(seed=SEED, shift=shift)
+    method = recipes.predictor_of(AGAIN, study, pack.checkpoint(study), seed=SEED)
+    yield f"{AGAIN} at shift {shift:g}", _away(method, study, rows[rows["shift"] == shift], AGAIN)
 
 
-def _tables_of_seed(pack: LecturePack) -> Iterator[tuple[str, pd.DataFrame, dict[str, float]]]:
-    """The tables that have a checkpoint of their source learner, and what their study needs."""
-    for name in ("ge_to_swi", "mr_to_ct"):
-        yield name, pack.everything(name), {}
-    rows, shift = pack.shift(), pack.plan.shifts[0]
-    yield "shift", rows[rows["shift"] == shift], {"shift": shift}
-
-
-def _adapted_again(
-    pack: LecturePack, name: str, rows: pd.DataFrame, options: dict[str, float]
-) -> float:
-    """How far mean DSC of a row that needs no training is from a table's on T, in points."""
-    study = pack.plan.studies_of(name)(seed=SEED, **options)
-    start = pack.checkpoint(study)
+def _away(predictor: Any, study: Study, rows: pd.DataFrame, row: str) -> float:
     with one_thread():
-        method = recipes.predictor_of(AGAIN, study, start, seed=SEED)
-        now = evaluate(method, study.target.test, study.target.structures).dsc.mean() * 100
-    return float(abs(now - per_seed(rows, AGAIN)[SEED]))
+        now = evaluate(predictor, study.target.test, study.target.structures).dsc.mean() * 100
+    return float(abs(now - per_seed(rows, row)[SEED]))
 
 
-def _processor() -> str:
-    """The model of the CPU, where the system tells it."""
+def _sweep_agrees(pack: LecturePack) -> bool:
+    """Whether the same run gave the same in both."""
+    swept, rows = pack.sweep(), pack.table()
+    parts = (swept[swept.alpha == recipes.ALPHA], rows)
+    both = pd.concat([per_seed(part, "adversarial") for part in parts], axis=1).dropna()
+    return bool(np.allclose(both.iloc[:, 0], both.iloc[:, 1], atol=BAND))
+
+
+def _worst_agree(pack: LecturePack) -> bool:
+    """Whether each worst case has the lowest DSC of its method on T."""
+    for direction in ("ge_to_swi", *DIRECTIONS):
+        rows = pack.everything(direction)
+        each = rows[rows.domain == "target"].groupby(["method", "seed", "subject"]).dsc.mean()
+        lowest = each.groupby("method").min()
+        if any(abs(case.dsc - lowest[case.method]) > 1e-9 for case in pack.worst(direction)):
+            return False
+    return True
+
+
+def _machine() -> str:
+    """The model of the GPU, or of the CPU where the system tells it."""
+    if (device := pick_device("auto")).type == "cuda":
+        return torch.cuda.get_device_name(device)
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

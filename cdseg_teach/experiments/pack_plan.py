@@ -23,97 +23,87 @@ from cdseg_teach.anatomy import (
 from cdseg_teach.cohorts import brain, brain_study, heart, heart_study
 from cdseg_teach.cohorts.heart import DIRECTIONS
 from cdseg_teach.cohorts.normalise import normalise
-from cdseg_teach.experiments import recipes
+from cdseg_teach.experiments import recipes, scenes
 from cdseg_teach.experiments.jobs import Studies
-from cdseg_teach.methods import Adversarial, Learner, OutputAdversarial
-from cdseg_teach.methods.augmentation import Fourier, Transform
-from cdseg_teach.methods.test_time import (
-    BatchStatistics,
-    ClassPrior,
-    DenoisingPrior,
-    Tent,
-    train_denoiser,
-)
-from cdseg_teach.methods.test_time.base import Adaptation
+from cdseg_teach.methods import Adversarial, Learner
+from cdseg_teach.methods.augmentation import Transform
+from cdseg_teach.methods.test_time import train_denoiser
 from cdseg_teach.networks import Discriminator, UNet
 from cdseg_teach.scanners import DATA_SET_1, DATA_SET_2, HEART_CT, HEART_MR, render, window
 
 SEED = 0  # of the checkpoints and of the recorded runs
 
-_FROM_SCRATCH = ("SOURCE_STEPS", "SUPERVISED")
-_GAME = (*_FROM_SCRATCH, "ADAPTATION_STEPS", "ADAPTATION", "ADVERSARIAL", "ALPHA")
-_STACKS = ("ORDINARY", "RANDOM_NETWORKS", "SYNTHETIC")
-_NETWORKS = (Learner, Adversarial, UNet, Discriminator)
-_AT_TEST_TIME = (Adaptation, BatchStatistics, ClassPrior, DenoisingPrior, Tent, train_denoiser)
+# Constants of the recipes, and whose defaults, are behind what is trained from scratch; and what
+# more is behind a row that goes on from that.
+_CONSTANTS = ["SOURCE_STEPS", "SUPERVISED"]
+_KINDS: list[Callable[..., Any]] = [Learner, UNet]
+_CONSTANTS_OF_MORE = ["ADAPTATION_STEPS", "ADAPTATION", "ADVERSARIAL", "ALPHA"]
+_KINDS_OF_MORE: list[Callable[..., Any]] = [Adversarial, Discriminator, train_denoiser]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that the pack holds, and what it depends on.
+    """One thing that the pack holds, and what it depends on besides the recipes' constants.
 
     Parameters
     ----------
     files
         Their names.
-    constants
-        Of `recipes`.
-    kinds
-        Classes and functions whose defaults matter.
-    plan
-        Fields of `Plan`.
+    rows
+        Of the table; or the field of `Plan` that holds their names.
     seeds
         The field of `Plan` with its seeds; None is the one seed `SEED`.
     task
-        "brain" or "heart": whose rendering.
+        "brain" or "heart".
+    also
+        More of what decides: fields of `Plan`, constants of `recipes`, settings of the scenes.
     """
 
     files: tuple[str, ...]
-    constants: tuple[str, ...] = _GAME
-    kinds: tuple[Callable[..., Any], ...] = _NETWORKS
-    plan: tuple[str, ...] = ()
+    rows: tuple[str, ...] | str
     seeds: str | None = None
     task: str = "brain"
+    also: tuple[str, ...] = ()
 
 
-def _checkpoint(name: str, stacks: tuple[str, ...] = (), task: str = "brain") -> Entry:
-    return Entry((f"{name}.pt",), (*_FROM_SCRATCH, *stacks), task=task)
+def _checkpoint(row: str, task: str = "brain") -> Entry:
+    name = row if task == "brain" else f"{task}_{row}"
+    return Entry((f"{name}.pt",), (row,), task=task)
 
 
-def _run(name: str, kinds: tuple[Callable[..., Any], ...] = (), task: str = "brain") -> Entry:
+def _run(name: str, row: str, task: str = "brain") -> Entry:
     files = (f"{name}.npz", f"{name}_opening.pt", f"{name}_end.pt")
-    return Entry(files, kinds=(*_NETWORKS, *kinds), plan=("opens_at",), task=task)
-
-
-def _everything(*files: str, plan: tuple[str, ...], seeds: str, task: str = "brain") -> Entry:
-    kinds = (*_NETWORKS, OutputAdversarial, Fourier, *_AT_TEST_TIME)
-    return Entry(files, (*_GAME, *_STACKS), kinds, plan, seeds, task)
+    return Entry(files, (row,), task=task, also=("every", "opens_at"))
 
 
 def _table(name: str, task: str = "brain") -> Entry:
     files = (f"{name}.csv", f"{name}_methods.csv", f"{name}_worst.npz")
-    return _everything(*files, plan=("rows",), seeds="rows_seeds", task=task)
+    return Entry(files, "rows", "rows_seeds", task)
 
 
-#: In the order in which they are built.
+#: In the order in which they are built. A run of hearts is one in which the output alone is heard.
 ENTRIES = {
     "source": _checkpoint("source"),
     "source_without_shifted_channel": _checkpoint("source_without_shifted_channel"),
-    "adversarial": _run("adversarial"),
-    "collapse": Entry(("collapse.npz",), (*_GAME, "COLLAPSE", "COLLAPSE_STEPS")),
-    "table": Entry(("results.csv", "methods.csv"), seeds="seeds"),
-    "sweep": Entry(("sweep.csv", "sweep_methods.csv"), plan=("alphas",), seeds="sweep_seeds"),
-    "augmentation": _checkpoint("augmentation", _STACKS),
-    "gin": _checkpoint("gin", _STACKS),
-    "synthesis": _checkpoint("synthesis", _STACKS),
-    "heart_source": _checkpoint("heart_source", task="heart"),
-    "heart_synthesis": _checkpoint("heart_synthesis", _STACKS, "heart"),
-    "heart_adversarial": _run("heart_adversarial", (OutputAdversarial,), "heart"),
+    "adversarial": _run("adversarial", "adversarial"),
+    "collapse": Entry(
+        ("collapse.npz",), ("adversarial",), also=("every", "COLLAPSE", "COLLAPSE_STEPS")
+    ),
+    "table": Entry(("results.csv", "methods.csv"), "methods", "seeds"),
+    "sweep": Entry(
+        ("sweep.csv", "sweep_methods.csv"), ("adversarial",), "sweep_seeds", also=("alphas",)
+    ),
+    "augmentation": _checkpoint("augmentation"),
+    "gin": _checkpoint("gin"),
+    "synthesis": _checkpoint("synthesis"),
+    "heart_source": _checkpoint("source", "heart"),
+    "heart_synthesis": _checkpoint("synthesis", "heart"),
+    "heart_adversarial": _run("heart_adversarial", "output_adversarial", "heart"),
     "ge_to_swi": _table("ge_to_swi"),
     "mr_to_ct": _table("mr_to_ct", "heart"),
     "ct_to_mr": _table("ct_to_mr", "heart"),
-    "shift": _everything(
-        "shift.csv", "shift_methods.csv", plan=("rows", "shifts"), seeds="shift_seeds"
-    ),
+    "shift": Entry(("shift.csv", "shift_methods.csv"), "rows", "shift_seeds", also=("shifts",)),
+    "scenes": Entry(("scenes.csv",), ("source", "adversarial"), "rows_seeds", also=("SCENES",)),
 }
 
 
@@ -171,7 +161,7 @@ class Plan:
     rows, rows_seeds
         Of the tables of everything.
     shifts, shift_seeds
-        Of the curves over shift.
+        Of the curves over shift; strength 1 is in the table of everything.
     every
         Steps between two looks of a recorded run.
     opens_at
@@ -190,7 +180,7 @@ class Plan:
     alphas: tuple[float, ...] = (0.0, 0.1, 0.3, 1.0, 10.0, 100.0)
     rows: tuple[str, ...] = tuple(recipes.METHODS)
     rows_seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    shifts: tuple[float, ...] = (0.0, 0.5, 1.5)
+    shifts: tuple[float, ...] = (0.0, 0.3, 0.6)
     shift_seeds: tuple[int, ...] = (0, 1, 2)
     every: int = 5
     opens_at: float = 0.2
@@ -201,26 +191,41 @@ class Plan:
             return self.studies
         return partial(self.hearts, direction=name if name in DIRECTIONS else DIRECTIONS[0])
 
-    def references(self) -> dict[str, list[float]]:
-        """What the simulation renders now, by task."""
-        return {"brain": self.reference(), "heart": self.heart_reference()}
+    def reference_of(self, task: str) -> list[float]:
+        """What the simulation renders now."""
+        return self.reference() if task == "brain" else self.heart_reference()
+
+    def rows_of(self, name: str) -> tuple[str, ...]:
+        """The rows that an entry holds; all channels of a heart shift, so none can be left out."""
+        entry = ENTRIES[name]
+        rows = getattr(self, entry.rows) if isinstance(entry.rows, str) else entry.rows
+        brains = entry.task == "brain"
+        return tuple(row for row in rows if brains or not recipes.METHODS[row].drops_shifted)
 
     def settings(self, name: str) -> dict[str, Any]:
         """All that decides what an entry looks like, apart from the code and the rendering."""
-        entry = ENTRIES[name]
-        sizes = (heart if entry.task == "heart" else brain).SIZES
+        entry, rows = ENTRIES[name], self.rows_of(name)
+        run = {
+            "steps": self.steps,
+            "seeds": self.seeds_of(name),
+            "sizes": (heart if entry.task == "heart" else brain).SIZES,
+        }
+        starts = [start for row in rows if (start := recipes.METHODS[row].start)]
+        constants = _CONSTANTS + (_CONSTANTS_OF_MORE if starts else [])
+        kinds = _KINDS + (_KINDS_OF_MORE if starts else [])
         settings = {
-            "run": {
-                "steps": self.steps,
-                "seeds": self.seeds_of(name),
-                "sizes": sizes,
-                **{field: getattr(self, field) for field in entry.plan},
-            },
-            "recipe": {key: _plain(getattr(recipes, key)) for key in entry.constants},
-            "defaults": {kind.__name__: _defaults(kind) for kind in entry.kinds},
+            "run": run | {key: _plain(self._also(key)) for key in entry.also},
+            "recipe": {key: _plain(getattr(recipes, key)) for key in constants},
+            "rows": {row: _plain(recipes.METHODS[row]) for row in dict.fromkeys([*rows, *starts])},
+            "defaults": {kind.__name__: _defaults(kind) for kind in kinds},
         }
         plain: dict[str, Any] = json.loads(json.dumps(settings))
         return plain
+
+    def _also(self, key: str) -> Any:
+        if key == "SCENES":
+            return scenes.SETTINGS
+        return getattr(recipes if key.isupper() else self, key)
 
     def seeds_of(self, name: str) -> tuple[int, ...]:
         """The seeds of an entry."""
@@ -234,19 +239,36 @@ class Plan:
 
 
 def _defaults(kind: Callable[..., Any]) -> dict[str, Any]:
-    return {
-        key: _plain(parameter.default)
-        for key, parameter in inspect.signature(kind).parameters.items()
-        if parameter.default is not parameter.empty and key != "progress"  # a bar decides nothing
-    }
+    """Defaults of a function's arguments; of a class's, those of its bases with them."""
+    parents = getattr(kind, "__mro__", (kind,))
+    found: dict[str, Any] = {}
+    for parent in reversed([p for p in parents if "__init__" in vars(p) or p is kind]):
+        found |= {
+            key: _plain(parameter.default)
+            for key, parameter in inspect.signature(parent).parameters.items()
+            if parameter.default is not parameter.empty and key not in _DECIDES_NOTHING
+        }
+    return found
+
+
+_DECIDES_NOTHING = ("progress", "device")
 
 
 def _plain(value: Any) -> Any:
-    """A setting as JSON can hold it; a stack by its repr, a warm-up by what it does."""
+    """A setting as JSON can hold it: a warm-up by what it does, a row by how it is built."""
+    if isinstance(value, recipes.Method):
+        said = {key: getattr(value, key) for key in ("sees", "steps", "start", "drops_shifted")}
+        return said | {"build": _plain(value.build)}
     if isinstance(value, Transform):
         return repr(value)
+    if isinstance(value, partial):
+        return [_plain(value.func), *map(_plain, value.args), _plain(value.keywords)]
+    if isinstance(value, type):
+        return [value.__name__, _defaults(value)]
+    if inspect.isfunction(value) and value.__name__.startswith("_"):
+        return value.__name__  # what builds a row
     if callable(value):
         return [round(float(value(step)), 6) for step in range(0, 501, 50)]
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     return value

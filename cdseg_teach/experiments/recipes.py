@@ -115,12 +115,17 @@ def _on_target(study: Study, start: Learner | None, alpha: float, **options: Any
     return Supervised(study.target.labelled_train, **SUPERVISED, **options)
 
 
-def _with_amplitudes_of_t(
-    study: Study, start: Learner | None, alpha: float, **options: Any
+def _in_the_style_of_t(
+    study: Study,
+    start: Learner | None,
+    alpha: float,
+    kind: type[Fourier],
+    probability: float,
+    **options: Any,
 ) -> Learner:
     learner = Supervised(study.source.train, **SUPERVISED, **options)
     bank = SliceBatches(study.target.train, 1, learner.seed, learner.device, labelled=False)
-    learner.augment = Stack(((Fourier(bank.images), 0.5),))
+    learner.augment = Stack(((kind(bank.images), probability),))
     return learner
 
 
@@ -192,7 +197,10 @@ METHODS = {
     "gin": _augmented(RANDOM_NETWORKS),
     "synthesis": _augmented(SYNTHETIC),
     "fourier": Method(
-        _with_amplitudes_of_t, f"{SOURCE}, {TARGET_IMAGES}", SOURCE_STEPS, control="source"
+        partial(_in_the_style_of_t, kind=Fourier, probability=0.5),
+        f"{SOURCE}, {TARGET_IMAGES}",
+        SOURCE_STEPS,
+        control="source",
     ),
     "batch_statistics": _test_time(BatchStatistics, 0, "source"),
     # What they do beyond the statistics that they use.

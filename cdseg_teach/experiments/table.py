@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from cdseg_teach.experiments.jobs import Job, Outcome, Studies, run_jobs
+from cdseg_teach.experiments.jobs import Job, Outcome, Studies, direction, run_jobs
 from cdseg_teach.experiments.recipes import ALPHA, METHODS, row_of
 from cdseg_teach.experiments.worst import WorstCase, worst_of_all
 from cdseg_teach.methods.adversarial import checked_alpha
@@ -198,14 +198,17 @@ def shift_curves(
         for job in table_jobs(partial(studies, shift=shift), methods, seeds, steps=steps)
     }
     outcomes = run_jobs(list(jobs), executor, keep=keep)
-    tables = [
-        (Results.of([outcome]), shift)
-        for outcome, shift in zip(outcomes, jobs.values(), strict=True)
-    ]
-    return Results(
-        pd.concat([one.rows.assign(shift=shift) for one, shift in tables], ignore_index=True),
-        pd.concat([one.methods.assign(shift=shift) for one, shift in tables], ignore_index=True),
+    results = [Results.of([outcome]) for outcome in outcomes]
+    # That of the study at full strength: on the way there, channels have names of their own.
+    whole = direction(studies(seed=seeds[0]))
+    tables = (
+        pd.concat(
+            [part.assign(shift=shift) for part, shift in zip(parts, jobs.values(), strict=True)],
+            ignore_index=True,
+        ).assign(direction=whole)
+        for parts in ([one.rows for one in results], [one.methods for one in results])
     )
+    return Results(next(tables), next(tables))
 
 
 def checked_alphas(values: Sequence[Any]) -> list[float]:

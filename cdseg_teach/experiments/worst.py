@@ -94,7 +94,7 @@ def save_cases(cases: Sequence[WorstCase], path: Path) -> None:
         prediction=[case.prediction for case in cases],
         name=[subject.name for subject in subjects],
         image=np.array([subject.image for subject in subjects], np.float16),
-        label=[subject.label for subject in subjects if subject.label is not None],
+        label=np.array([subject.label for subject in subjects]),
         spacing_mm=[subject.spacing_mm for subject in subjects],
         affine=[subject.affine for subject in subjects],
     )

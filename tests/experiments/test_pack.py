@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from toy import toy_study
 
+from cdseg_teach.cohorts import brain_study, heart_study
 from cdseg_teach.evaluation import evaluate
 from cdseg_teach.experiments import jobs, pack_build, recipes
 from cdseg_teach.experiments.pack import MANIFEST, LecturePack
@@ -28,7 +29,8 @@ from cdseg_teach.problems import Problem
 
 
 def toy_brains(seed, shift=1.0):
-    return toy_study(seed + 10 * round(2 * shift), subjects=2)
+    study = toy_study(seed, subjects=2)
+    return dataclasses.replace(study, target=toy_study(seed + round(10 * shift), subjects=2).target)
 
 
 def toy_hearts(seed, direction):
@@ -45,7 +47,7 @@ PLAN = Plan(
     toy_reference,
     toy_reference,
     steps=4,
-    rows=("source", "oracle", AGAIN),
+    rows=("source", "source_without_shifted_channel", "augmentation", "gin", "synthesis", AGAIN),
     rows_seeds=(0,),
     shifts=(0.0, 0.5),
     shift_seeds=(0,),
@@ -86,7 +88,7 @@ def test_a_second_build_does_nothing(pack):
 def test_it_can_be_verified(pack):
     verdicts = list(verify(pack.folder, PLAN))
     assert all(right for _, right in verdicts)
-    assert len(verdicts) == len(ENTRIES) + 6
+    assert len(verdicts) == len(ENTRIES) + 14
 
 
 def test_a_checkpoint_predicts_as_the_table_says(pack):
@@ -114,26 +116,28 @@ def test_a_run_goes_on_from_its_opening_to_the_recorded_end(pack):
 
 def test_a_table_of_everything_has_all_rows_and_their_worst_cases(pack):
     rows, methods = pack.everything("mr_to_ct"), pack.everything_methods("mr_to_ct")
-    assert list(rows.method.drop_duplicates()) == list(methods.method) == list(PLAN.rows)
+    assert list(rows.method.drop_duplicates()) == list(methods.method)
+    assert set(PLAN.rows) - set(methods.method) == {"source_without_shifted_channel"}
     on_t = rows[rows.domain == "target"].groupby("method").dsc.min()
     worst = {case.method: case for case in pack.worst("mr_to_ct")}
     assert {name: case.dsc for name, case in worst.items()} == pytest.approx(on_t.to_dict())
-    assert worst["oracle"].subject.image.shape == (1, 1, 32, 32)
-    assert pack.score("oracle", direction="mr_to_ct") == pytest.approx(
-        100 * rows.query("method == 'oracle' and domain == 'target'").dsc.mean()
+    assert worst["gin"].subject.image.shape == (1, 1, 32, 32)
+    assert pack.score("gin", direction="mr_to_ct") == pytest.approx(
+        100 * rows.query("method == 'gin' and domain == 'target'").dsc.mean()
     )
 
 
 def test_what_learns_from_s_alone_is_the_same_at_every_shift(pack):
     rows = pack.shift()
-    assert list(rows["shift"].drop_duplicates()) == [0.0, 0.5]
-    source = rows.query("method == 'source'")
-    trained = source.groupby("shift").seconds.first()
-    assert trained[0.0] == trained[0.5]  # once, and not twice
+    assert list(rows["shift"].drop_duplicates()) == [0.0, 0.5, 1.0]
+    on_s = rows.query("method == 'source' and domain == 'source'")
+    one, other = (on_s[on_s["shift"] == shift].reset_index(drop=True) for shift in (0.0, 0.5))
+    assert one.drop(columns="shift").equals(other.drop(columns="shift"))  # and so are the seconds
+    assert set(rows.direction) == {"two_to_other"}
 
 
 def test_an_interrupted_table_goes_on_where_it_was(tmp_path, monkeypatch):
-    plan = dataclasses.replace(PLAN, steps=1)
+    plan = dataclasses.replace(PLAN, steps=1, rows=("source", "oracle", AGAIN))
     monkeypatch.setattr(pack_build, "local_processes", partial(pack_build.local_processes, 1))
     finished, original = [], jobs.run_job
 
@@ -169,11 +173,35 @@ def test_a_changed_setting_is_stale(pack, monkeypatch):
     assert "recipe" in (pack.wrong_with("adversarial") or "")
 
 
-def test_a_changed_default_of_a_transform_is_stale(pack, monkeypatch):
-    monkeypatch.setattr(recipes, "SYNTHETIC", recipes.ORDINARY)
+def test_a_row_that_is_made_otherwise_is_stale(pack, monkeypatch):
+    monkeypatch.setitem(recipes.METHODS, "gin", recipes.METHODS["synthesis"])
     assert pack.wrong_with("table") is None
-    assert "recipe" in (pack.wrong_with("synthesis") or "")
+    assert "recipe" in (pack.wrong_with("gin") or "")
+    more = dataclasses.replace(recipes.METHODS[AGAIN], steps=10)
+    monkeypatch.setitem(recipes.METHODS, AGAIN, more)
     assert "recipe" in (pack.wrong_with("mr_to_ct") or "")
+
+
+def test_other_rows_and_other_looks_are_other_entries():
+    other = dataclasses.replace(PLAN, methods=("source",), every=3)
+    assert PLAN.fingerprint("table", []) != other.fingerprint("table", [])
+    assert PLAN.fingerprint("adversarial", []) != other.fingerprint("adversarial", [])
+    assert PLAN.fingerprint("source", []) == other.fingerprint("source", [])
+
+
+def test_every_shift_of_the_plan_is_on_the_dial():
+    for shift in Plan().shifts:
+        assert brain_study(0, shift=shift).target.channels
+
+
+def test_networks_that_learned_from_mr_are_not_taken_for_others(pack):
+    with pytest.raises(Problem, match="from MR to CT"):
+        pack.checkpoint(heart_study(direction="ct_to_mr"))
+
+
+def test_a_distance_is_no_score_for_a_claim(pack):
+    with pytest.raises(Problem, match="hd95_mm"):
+        pack.score("source", "hd95_mm")
 
 
 def test_a_changed_rendering_is_stale_but_not_its_last_digit(pack):
@@ -258,6 +286,6 @@ def test_the_shipped_collapse_really_collapses():
 
 def test_the_shipped_pack_is_current():
     pack = LecturePack()
-    references = pack.plan.references()
+    references = {task: pack.plan.reference_of(task) for task in ("brain", "heart")}
     wrong = {name: pack.wrong_with(name, references[entry.task]) for name, entry in ENTRIES.items()}
     assert wrong == dict.fromkeys(ENTRIES)
