@@ -27,15 +27,29 @@ def per_subject(rows: pd.DataFrame, metric: str = "dsc", domain: str = "target")
     """A metric of each subject, the mean over its structures: a row a seed and subject.
 
     In percent or mm, and a column a method. A distance that is undefined for a structure is left
-    out of the mean.
+    out of the mean, so two columns need not be about the same structures: see `paired`.
     """
     chosen = rows[rows.domain == domain]
     means = chosen.groupby(["seed", "subject", "method"])[metric].mean() * scale_of(metric)
     return means.unstack("method")
 
 
+def paired(
+    rows: pd.DataFrame, better: str, worse: str, metric: str = "dsc", domain: str = "target"
+) -> pd.Series:
+    """What one method has more than another, by the seed, subject and structure that both have.
+
+    In points or mm. NaN where the metric is undefined in either: a distance to a structure that
+    was not found at all. Only so is nobody better off for having missed what is hard.
+    """
+    chosen = rows[rows.domain == domain].set_index(["seed", "subject", "structure"])
+    each = [chosen.loc[chosen.method == name, metric] for name in (better, worse)]
+    both = pd.concat(each, axis=1, join="inner", keys=["better", "worse"])
+    return (both.better - both.worse) * scale_of(metric)
+
+
 def comparisons(rows: pd.DataFrame, metric: str = "dsc", domain: str = "target") -> pd.DataFrame:
-    """Each method against its control, over the seeds and subjects that have both.
+    """Each method against its control, paired by seed, subject and structure.
 
     Parameters
     ----------
@@ -48,20 +62,22 @@ def comparisons(rows: pd.DataFrame, metric: str = "dsc", domain: str = "target")
     -------
     A row a method: `control`; `difference` of the means over seeds, in points (or mm); `low` and
     `high` of `interval`; on how many of the `seeds` it is `better`, which for a distance is below
-    0; `p` of Wilcoxon's signed-rank test over subjects, and `holm`, corrected over these rows.
+    0; how many pairs are lost because the metric is `undefined` in one of the two; `p` of
+    Wilcoxon's signed-rank test over subjects, and `holm`, corrected over these rows.
     """
-    each = per_subject(rows, metric, domain)
+    methods = rows.method.drop_duplicates()
+    controls = {name: METHODS[name].control for name in methods if name in METHODS}
     pairs = {
-        name: (METHODS[name].control, each[name] - each[METHODS[name].control])
-        for name in rows.method.drop_duplicates()
-        if name in each and name in METHODS and METHODS[name].control in each
+        name: (control, paired(rows, name, control, metric, domain))
+        for name, control in controls.items()
+        if control and control in set(methods)
     }
     lines = {
-        name: {"control": control} | _compared(difference.dropna(), metric)
+        name: {"control": control} | _compared(difference, metric)
         for name, (control, difference) in pairs.items()
         if difference.notna().any()
     }
-    columns = ["control", "difference", "low", "high", "better", "seeds", "p"]
+    columns = ["control", "difference", "low", "high", "better", "seeds", "undefined", "p"]
     table = pd.DataFrame.from_dict(lines, orient="index", columns=columns).rename_axis("method")
     return table.assign(holm=holm(table.p.to_numpy(float)))
 
@@ -107,7 +123,9 @@ def holm(p: np.ndarray) -> np.ndarray:
 
 
 def _compared(difference: pd.Series, metric: str) -> dict[str, float]:
-    """One line of `comparisons`, from the differences by seed and subject."""
+    """One line of `comparisons`, from the differences by seed, subject and structure."""
+    undefined = int(difference.isna().sum())
+    difference = difference.groupby(["seed", "subject"]).mean().dropna()
     seeds = difference.groupby("seed")
     low, high = interval([values.to_numpy() for _, values in seeds])
     means = seeds.mean()
@@ -117,6 +135,7 @@ def _compared(difference: pd.Series, metric: str) -> dict[str, float]:
         "high": high,
         "better": int(((means > 0) if metric in RATIOS else (means < 0)).sum()),
         "seeds": len(means),
+        "undefined": undefined,
         "p": _wilcoxon(difference),
     }
 

@@ -107,7 +107,10 @@ _COSTS = {
 
 
 def gains(rows: pd.DataFrame, metric: str = "dsc") -> pd.DataFrame:
-    """`comparisons` on T as text: difference in points (or mm), interval, seeds, Holm's p."""
+    """`comparisons` on T as text: difference in points (or mm), interval, seeds, Holm's p.
+
+    Where pairs are lost because the metric is `undefined`, a last column says how many.
+    """
     table = comparisons(rows, metric)
     lines = {
         "control": table.control,
@@ -121,6 +124,8 @@ def gains(rows: pd.DataFrame, metric: str = "dsc") -> pd.DataFrame:
         ],
         "p (Holm)": ["< 0.001" if p < 0.001 else f"{p:.3f}" for p in table.holm],
     }
+    if table.undefined.any():
+        lines["undefined"] = table.undefined.map("{:.0f}".format).replace("0", "-")
     return pd.DataFrame(lines, index=table.index)
 
 

@@ -14,6 +14,7 @@ from cdseg_teach.experiments.comparisons import (
     interval,
     per_subject,
 )
+from cdseg_teach.experiments.summaries import gains
 
 CONTROLS = {"adversarial": "source_longer", "gin": "source"}
 
@@ -95,6 +96,23 @@ def test_undefined_distances_are_left_out(rng):
     rows.loc[rows.subject == "sub-target0test00", "hd95_mm"] = np.nan
     assert comparisons(rows, "hd95_mm").p["gin"] == 2 / 2**5
     assert comparisons(rows.assign(hd95_mm=np.nan), "hd95_mm").empty
+
+
+def test_who_misses_a_structure_does_not_come_out_better_for_it():
+    # The aorta is hard for both; with the rest gin is no better than its control.
+    rows = rows_of({m: [[[0.8, 0.2]] * 6] for m in ("source", "gin")}, structures=("LV", "AO"))
+    rows.loc[(rows.method == "gin") & (rows.structure == "AO"), "hd95_mm"] = np.nan
+    line = comparisons(rows, "hd95_mm").loc["gin"]
+    assert (line.difference, line.low, line.high, line.better) == (0, 0, 0, 0)
+    assert line.undefined == 6
+    assert comparisons(rows).undefined["gin"] == 0
+    assert gains(rows, "hd95_mm").loc["gin", "undefined"] == "6"
+    assert "undefined" not in gains(rows)
+
+
+def test_a_seed_that_one_of_the_two_lacks_is_not_undefined(rng):
+    rows = rows_of({"source": rng.uniform(size=(2, 6)), "gin": rng.uniform(size=(1, 6))})
+    assert comparisons(rows).loc["gin", ["seeds", "undefined"]].tolist() == [1, 0]
 
 
 def test_a_method_without_its_control_is_left_out(rng):
