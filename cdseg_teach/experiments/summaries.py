@@ -144,9 +144,9 @@ def everything(rows: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:
 def per_seed(
     rows: pd.DataFrame, method: str, metric: str = "dsc", domain: str = "target"
 ) -> pd.Series:
-    """Mean of a metric over subjects and structures, in percent, by seed."""
+    """Mean of a metric over subjects and structures, in percent or mm, by seed."""
     chosen = rows[(rows.method == method) & (rows.domain == domain)]
-    return chosen.groupby("seed")[metric].mean() * 100
+    return chosen.groupby("seed")[metric].mean() * scale_of(metric)
 
 
 def paired_gain(

@@ -47,8 +47,10 @@ def rows_of(dsc=DSC):
     return pd.DataFrame(rows)
 
 
-def test_per_seed_is_in_percent():
+def test_per_seed_is_in_percent_or_mm():
     assert list(per_seed(rows_of(), "adversarial")) == pytest.approx([50, 70])
+    far = rows_of().assign(hd95_mm=22.5)
+    assert list(per_seed(far, "adversarial", "hd95_mm")) == [22.5, 22.5]
 
 
 def test_summary_pools_subjects_and_spreads_over_seeds():
