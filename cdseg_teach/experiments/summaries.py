@@ -203,8 +203,8 @@ def report(rows: pd.DataFrame, methods: pd.DataFrame | None = None) -> str:
     if len(compared):
         drawn = "seeds and their subjects" if rows.seed.nunique() > 1 else "one seed's subjects"
         parts += [
-            f"\nDSC on T against the control, in points (interval: bootstrap over {drawn},"
-            "\ntoo narrow where seeds are few; p: Wilcoxon over subjects, trainings as they are):",
+            f"\nDSC on T against the control, in points (interval: bootstrap over {drawn};"
+            "\np: Wilcoxon over subjects, trainings as they are):",
             compared.to_string(),
         ]
     if {"adversarial", "source", "oracle"} <= set(rows.method):
