@@ -7,8 +7,6 @@ once there are subjects enough, which costs nothing where subjects are simulated
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr, stdtrit
@@ -83,36 +81,34 @@ def comparisons(rows: pd.DataFrame, metric: str = "dsc", domain: str = "target")
     return table.assign(holm=holm(table.p.to_numpy(float)))
 
 
-def interval(groups: Sequence[np.ndarray], seed: int = 0) -> tuple[float, float]:
-    """95 % bootstrap interval of the mean over groups of their means.
+def interval(differences: pd.Series, seed: int = 0) -> tuple[float, float]:
+    """95 % bootstrap interval of the mean over seeds of the means over their subjects.
 
-    Groups (seeds) are drawn with replacement, and in each of those the subjects again: Saravanan,
-    Berman & Sober 2020, arXiv:2007.07797. Quantiles q and 1 - q of `RESAMPLES` such means, where
+    Seeds are drawn with replacement, and in each of those its subjects: Saravanan, Berman & Sober
+    2020, arXiv:2007.07797. Where seeds share subjects, as on own data, one draw of subjects serves
+    all of them: the same person again is not another. Quantiles q and 1 - q of `RESAMPLES` such
+    means, where
 
         q = Phi(-sqrt(n / (n - 1)) t(0.975, n - 1))
 
-    for n groups: the expanded percentiles of Hesterberg 2015, The American Statistician 69:371,
-    since 2.5 and 97.5 % are too narrow for few. With one group these are taken, and the interval
-    holds for that group alone; with one value there is none (NaN).
+    for n seeds: the expanded percentiles of Hesterberg 2015, The American Statistician 69:371,
+    since 2.5 and 97.5 % are too narrow for few. With one seed these are taken, and the interval
+    holds for that seed alone; with one value there is none (NaN).
 
     Parameters
     ----------
-    groups
-        Differences of the subjects of each seed.
+    differences
+        By `seed` and `subject`.
     seed
         Of the draws.
     """
-    if sum(map(len, groups)) < 2:
+    if len(differences) < 2:
         return float("nan"), float("nan")
-    rng = np.random.default_rng(seed)
-    chosen = rng.integers(len(groups), size=(RESAMPLES, len(groups)))
-    means = np.empty(chosen.shape)
-    for number, values in enumerate(groups):
-        here = chosen == number
-        drawn = rng.integers(len(values), size=(here.sum(), len(values)))
-        means[here] = values[drawn].mean(axis=1)
-    tail = _tail(len(groups))
-    low, high = np.quantile(means.mean(axis=1), (tail, 1 - tail))
+    shared = differences.index.get_level_values("subject").has_duplicates
+    resampled = _crossed if shared else _nested
+    tail = _tail(differences.index.get_level_values("seed").nunique())
+    means = resampled(differences, np.random.default_rng(seed))
+    low, high = np.nanquantile(means, (tail, 1 - tail))
     return float(low), float(high)
 
 
@@ -133,7 +129,7 @@ def _compared(difference: pd.Series, metric: str) -> dict[str, float]:
     undefined = int(difference.isna().sum())
     difference = difference.groupby(["seed", "subject"]).mean().dropna()
     seeds = difference.groupby("seed")
-    low, high = interval([values.to_numpy() for _, values in seeds])
+    low, high = interval(difference)
     means = seeds.mean()
     return {
         "difference": float(means.mean()),
@@ -146,8 +142,31 @@ def _compared(difference: pd.Series, metric: str) -> dict[str, float]:
     }
 
 
+def _nested(differences: pd.Series, rng: np.random.Generator) -> np.ndarray:
+    """Means of resamples where each seed has subjects of its own."""
+    groups = [values.to_numpy() for _, values in differences.groupby("seed")]
+    chosen = rng.integers(len(groups), size=(RESAMPLES, len(groups)))
+    means = np.empty(chosen.shape)
+    for number, values in enumerate(groups):
+        here = chosen == number
+        drawn = rng.integers(len(values), size=(here.sum(), len(values)))
+        means[here] = values[drawn].mean(axis=1)
+    return means.mean(axis=1)
+
+
+def _crossed(differences: pd.Series, rng: np.random.Generator) -> np.ndarray:
+    """Means of resamples where seeds share subjects; NaN where a seed has none of those drawn."""
+    table = differences.unstack("subject").to_numpy()
+    seeds, subjects = table.shape
+    times = rng.multinomial(subjects, np.full(subjects, 1 / subjects), RESAMPLES)
+    with np.errstate(invalid="ignore"):
+        means = times @ np.nan_to_num(table).T / (times @ ~np.isnan(table).T)
+    chosen = rng.integers(seeds, size=(RESAMPLES, seeds))
+    return np.take_along_axis(means, chosen, axis=1).mean(axis=1)
+
+
 def _tail(n: int) -> float:
-    """The share of resamples below a 95 % interval of n groups; see `interval`."""
+    """The share of resamples below a 95 % interval of n seeds; see `interval`."""
     return float(ndtr(-np.sqrt(n / (n - 1)) * stdtrit(n - 1, 0.975))) if n > 1 else 0.025
 
 
