@@ -47,6 +47,11 @@ def paired(
     return (both.better - both.worse) * scale_of(metric)
 
 
+def by_subject(difference: pd.Series) -> pd.Series:
+    """The mean of `paired` over structures, of the seeds and subjects for which there is one."""
+    return difference.groupby(["seed", "subject"]).mean().dropna()
+
+
 def comparisons(rows: pd.DataFrame, metric: str = "dsc", domain: str = "target") -> pd.DataFrame:
     """Each method against its control, paired by seed, subject and structure.
 
@@ -127,7 +132,7 @@ def holm(p: np.ndarray) -> np.ndarray:
 def _compared(difference: pd.Series, metric: str) -> dict[str, float]:
     """One line of `comparisons`, from the differences by seed, subject and structure."""
     undefined = int(difference.isna().sum())
-    difference = difference.groupby(["seed", "subject"]).mean().dropna()
+    difference = by_subject(difference)
     seeds = difference.groupby("seed")
     low, high = interval(difference)
     means = seeds.mean()
