@@ -191,10 +191,14 @@ def report(rows: pd.DataFrame, methods: pd.DataFrame | None = None) -> str:
     rows, methods
         Of results.csv, and of methods.csv for what each method saw and took.
     """
-    parts = [
-        "Mean (std) over test subjects of all seeds, in percent (T = target, S = source):",
-        summary(rows).to_string(),
-    ]
+    table = summary(rows)
+    parts = ["Mean (std) over test subjects of all seeds, in percent (T = target, S = source):"]
+    if {"source", "oracle"} <= set(table.index):
+        shares = {name: recovered(rows, name) for name in table.index.drop(["source", "oracle"])}
+        told = pd.Series(shares, dtype=float).map(lambda share: _told(100 * share, "{:.0f} %"))
+        table["recovered"] = told
+        parts.append("(recovered: of the way from source to oracle, in DSC on T)")
+    parts.append(table.fillna("-").to_string())
     if rows.structure.nunique() > 1:
         parts += ["\nDSC on T by structure:", by_structure(rows).to_string()]
     if methods is not None:
@@ -211,10 +215,6 @@ def report(rows: pd.DataFrame, methods: pd.DataFrame | None = None) -> str:
             "\np: Wilcoxon over subjects, trainings as they are):",
             compared.to_string(),
         ]
-    if {"adversarial", "source", "oracle"} <= set(rows.method):
-        share = recovered(rows)
-        way = "there is none" if np.isnan(share) else f"{100 * share:.0f} %"
-        parts.append(f"\nway from source to oracle that adversarial recovers: {way}")
     if set(rows.task) == {"brain"}:
         parts += [
             f"\nFor comparison, the lecture's own table ({LECTURE_SOURCE}), on T:",

@@ -146,6 +146,16 @@ def test_no_way_to_go_is_undefined():
     assert math.isnan(recovered(rows_of(DSC | {"oracle": (0.1, 0.1)})))
 
 
+def test_the_report_says_what_each_method_recovers():
+    dsc = {"source": (0.2, 0.6), "gin": (0.4, 0.6), "oracle": (0.6, 1.0)}  # LV, RV
+    rows = results.rows_of({name: [[pair] * 3] for name, pair in dsc.items()}, ("LV", "RV"))
+    lines = report(rows).splitlines()
+    said = {name: next(line for line in lines if line.startswith(name)) for name in dsc}
+    assert [line.split()[-1] for line in said.values()] == ["-", "%", "-"]
+    assert said["gin"].endswith(" 25 %")
+    assert "recovered" not in report(rows[rows.method != "oracle"])
+
+
 def test_the_lectures_table_stands_beside_ours_and_is_marked():
     text = report(rows_of())
     assert "real scans of Kamnitsas et al. 2017, not simulated" in text
