@@ -6,10 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
 
 from cdseg_teach.evaluation import RATIOS, mean_std
-from cdseg_teach.experiments.comparisons import comparisons, per_subject, scale_of
+from cdseg_teach.experiments.comparisons import (
+    by_subject,
+    comparisons,
+    interval,
+    paired,
+    per_subject,
+    scale_of,
+)
 
 #: The lecture's own table: real scans of trauma patients, mean (std) over subjects in percent.
 LECTURE = pd.DataFrame(
@@ -25,7 +31,7 @@ LECTURE_SOURCE = "real scans of Kamnitsas et al. 2017, not simulated"
 
 @dataclass(frozen=True)
 class Gain:
-    """A paired difference in points: its mean over seeds, and the 95 % interval of that mean."""
+    """A paired difference in points, the mean over seeds, and its 95 % `interval`."""
 
     mean: float
     low: float
@@ -33,10 +39,11 @@ class Gain:
     seeds: int
 
     def __str__(self) -> str:
-        if self.seeds < 2:
-            return f"{self.mean:+.1f} points (one seed: no interval)"
-        interval = f"{self.low:+.1f} to {self.high:+.1f}"
-        return f"{self.mean:+.1f} points, 95 % interval {interval} over {self.seeds} seeds"
+        if np.isnan(self.low):
+            return f"{self.mean:+.1f} points (no interval)"
+        over = f"{self.seeds} seeds" if self.seeds > 1 else "one seed's subjects"
+        ends = f"{self.low:+.1f} to {self.high:+.1f}"
+        return f"{self.mean:+.1f} points, 95 % interval {ends} over {over}"
 
 
 def scores(rows: pd.DataFrame, metric: str = "dsc") -> pd.DataFrame:
@@ -107,7 +114,10 @@ _COSTS = {
 
 
 def gains(rows: pd.DataFrame, metric: str = "dsc") -> pd.DataFrame:
-    """`comparisons` on T as text: difference in points (or mm), interval, seeds, Holm's p."""
+    """`comparisons` on T as text: difference in points (or mm), interval, seeds, Holm's p.
+
+    Where pairs are lost because the metric is `undefined`, a last column says how many.
+    """
     table = comparisons(rows, metric)
     lines = {
         "control": table.control,
@@ -121,6 +131,8 @@ def gains(rows: pd.DataFrame, metric: str = "dsc") -> pd.DataFrame:
         ],
         "p (Holm)": ["< 0.001" if p < 0.001 else f"{p:.3f}" for p in table.holm],
     }
+    if table.undefined.any():
+        lines["undefined"] = table.undefined.map("{:.0f}".format).replace("0", "-")
     return pd.DataFrame(lines, index=table.index)
 
 
@@ -139,29 +151,26 @@ def everything(rows: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:
 def per_seed(
     rows: pd.DataFrame, method: str, metric: str = "dsc", domain: str = "target"
 ) -> pd.Series:
-    """Mean of a metric over subjects and structures, in percent, by seed."""
+    """Mean of a metric over subjects and structures, in percent or mm, by seed."""
     chosen = rows[(rows.method == method) & (rows.domain == domain)]
-    return chosen.groupby("seed")[metric].mean() * 100
+    return chosen.groupby("seed")[metric].mean() * scale_of(metric)
 
 
 def paired_gain(
     rows: pd.DataFrame,
     better: str = "adversarial",
     worse: str = "source_longer",
-    metric: str = "dsc",
     domain: str = "target",
 ) -> Gain:
-    """Mean over seeds of the difference between two methods, with Student's t interval.
-
-    mean +- t(0.975, n - 1) s / sqrt(n), over the n seeds that have both.
-    """
-    return _gain(per_seed(rows, better, metric, domain) - per_seed(rows, worse, metric, domain))
+    """By how much the DSC of one method is above another's, as in `comparisons`."""
+    return _gain(paired(rows, better, worse, domain=domain))
 
 
 def gain_over_alpha_0(rows: pd.DataFrame, alpha: float) -> Gain:
-    """Paired gain in DSC on T of one alpha of a sweep over its alpha 0: the same run, no game."""
-    played, idle = rows[rows.alpha == alpha], rows[rows.alpha == 0]
-    return _gain(per_seed(played, "adversarial") - per_seed(idle, "adversarial"))
+    """Gain in DSC on T of one alpha of a sweep over its alpha 0: the same run, no game."""
+    runs = rows[rows.method == "adversarial"]
+    named = runs.assign(method=runs.alpha.map("{:g}".format))
+    return _gain(paired(named, f"{alpha:g}", "0"))
 
 
 def recovered(rows: pd.DataFrame, method: str = "adversarial") -> float:
@@ -182,10 +191,14 @@ def report(rows: pd.DataFrame, methods: pd.DataFrame | None = None) -> str:
     rows, methods
         Of results.csv, and of methods.csv for what each method saw and took.
     """
-    parts = [
-        "Mean (std) over test subjects of all seeds, in percent (T = target, S = source):",
-        summary(rows).to_string(),
-    ]
+    table = summary(rows)
+    parts = ["Mean (std) over test subjects of all seeds, in percent (T = target, S = source):"]
+    if {"source", "oracle"} <= set(table.index):
+        shares = {name: recovered(rows, name) for name in table.index.drop(["source", "oracle"])}
+        told = pd.Series(shares, dtype=float).map(lambda share: _told(100 * share, "{:.0f} %"))
+        table["recovered"] = told
+        parts.append("(recovered: of the way from source to oracle, in DSC on T)")
+    parts.append(table.fillna("-").to_string())
     if rows.structure.nunique() > 1:
         parts += ["\nDSC on T by structure:", by_structure(rows).to_string()]
     if methods is not None:
@@ -198,14 +211,10 @@ def report(rows: pd.DataFrame, methods: pd.DataFrame | None = None) -> str:
     if len(compared):
         drawn = "seeds and their subjects" if rows.seed.nunique() > 1 else "one seed's subjects"
         parts += [
-            f"\nDSC on T against the control, in points (interval: bootstrap over {drawn},"
-            "\ntoo narrow where seeds are few; p: Wilcoxon over subjects, trainings as they are):",
+            f"\nDSC on T against the control, in points (interval: bootstrap over {drawn};"
+            "\np: Wilcoxon over subjects, trainings as they are):",
             compared.to_string(),
         ]
-    if {"adversarial", "source", "oracle"} <= set(rows.method):
-        share = recovered(rows)
-        way = "there is none" if np.isnan(share) else f"{100 * share:.0f} %"
-        parts.append(f"\nway from source to oracle that adversarial recovers: {way}")
     if set(rows.task) == {"brain"}:
         parts += [
             f"\nFor comparison, the lecture's own table ({LECTURE_SOURCE}), on T:",
@@ -232,11 +241,7 @@ def _told(number: float, form: str) -> str:
 
 
 def _gain(difference: pd.Series) -> Gain:
-    """Mean of the seeds that have both, with Student's t interval."""
-    difference = difference.dropna()
-    n = len(difference)
-    mean = float(difference.mean()) if n else float("nan")
-    if n < 2:
-        return Gain(mean, float("nan"), float("nan"), n)
-    half = float(stdtrit(n - 1, 0.975) * difference.std() / np.sqrt(n))
-    return Gain(mean, mean - half, mean + half, n)
+    """The gain that differences by seed, subject and structure amount to."""
+    subjects = by_subject(difference)
+    means = subjects.groupby("seed").mean()
+    return Gain(float(means.mean()), *interval(subjects), len(means))

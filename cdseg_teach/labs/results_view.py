@@ -47,8 +47,9 @@ _CAPTIONS = {
     "table": """Mean (std) over the test subjects of all seeds, on the target T and the source S; a
 subject counts with the mean over its structures. <b>± seeds</b>: standard deviation of the seeds'
 means. <b>Difference</b>: to the control, paired. <b>Interval</b>: bootstrap over seeds and their
-subjects, too narrow where seeds are few. <b>p</b>: Wilcoxon over subjects, with the trainings as
-they are; Holm's correction over all rows of the table.""",
+subjects. <b>p</b>: Wilcoxon over subjects, with the trainings as
+they are; Holm's correction over all rows of the table. <b>Undefined</b>: pairs that do not count,
+since one of the two did not find the structure at all.""",
     "subjects": """A dot is a test subject of T; each seed has its colour, symbol and height in a
 row. Black bar: mean. Point at a dot to read who it is.""",
     "over shift": """Line: mean over seeds; ribbon: from the lowest to the highest. At 0 everybody

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import results
-from scipy import stats
 
+from cdseg_teach.experiments.comparisons import comparisons
 from cdseg_teach.experiments.literature import LITERATURE, LITERATURE_NOTE
 from cdseg_teach.experiments.summaries import (
     LECTURE,
@@ -47,8 +47,10 @@ def rows_of(dsc=DSC):
     return pd.DataFrame(rows)
 
 
-def test_per_seed_is_in_percent():
+def test_per_seed_is_in_percent_or_mm():
     assert list(per_seed(rows_of(), "adversarial")) == pytest.approx([50, 70])
+    far = rows_of().assign(hd95_mm=22.5)
+    assert list(per_seed(far, "adversarial", "hd95_mm")) == [22.5, 22.5]
 
 
 def test_summary_pools_subjects_and_spreads_over_seeds():
@@ -116,19 +118,24 @@ def test_the_literature_stands_apart_with_its_sources():
     assert not set(LITERATURE.columns) & set(summary(rows_of()).columns)
 
 
-def test_paired_gain_is_students_interval():
-    gain = paired_gain(rows_of())
-    expected = stats.ttest_1samp([20, 40], 0).confidence_interval(0.95)
-    assert gain.mean == pytest.approx(30)
-    assert (gain.low, gain.high) == pytest.approx((expected.low, expected.high))
-    assert gain.seeds == 2
+def test_a_gain_is_the_one_of_the_table():
+    rng = np.random.default_rng(0)
+    values = {name: rng.uniform(size=(3, 6, 2)) for name in ("source_longer", "adversarial")}
+    rows = results.rows_of(values, ("LV", "RV"), task="heart")
+    gain, line = paired_gain(rows), comparisons(rows).loc["adversarial"]
+    assert (gain.mean, gain.low, gain.high, gain.seeds) == tuple(
+        line[["difference", "low", "high", "seeds"]]
+    )
+    told = gains(rows).loc["adversarial", "95 % interval"]
+    assert str(gain).endswith(f"points, 95 % interval {told} over 3 seeds")
 
 
-def test_one_seed_has_no_interval():
-    rows = rows_of()
-    gain = paired_gain(rows[rows.seed == 0])
-    assert math.isnan(gain.low)
-    assert "no interval" in str(gain)
+def test_one_seed_has_the_interval_of_its_subjects():
+    one = paired_gain(rows_of().query("seed == 0"))
+    assert str(one) == "+20.0 points, 95 % interval +20.0 to +20.0 over one seed's subjects"
+    alone = paired_gain(rows_of().query("seed == 0 and subject == 'a'"))
+    assert math.isnan(alone.low)
+    assert str(alone) == "+20.0 points (no interval)"
 
 
 def test_recovered_is_the_share_of_the_way():
@@ -137,6 +144,16 @@ def test_recovered_is_the_share_of_the_way():
 
 def test_no_way_to_go_is_undefined():
     assert math.isnan(recovered(rows_of(DSC | {"oracle": (0.1, 0.1)})))
+
+
+def test_the_report_says_what_each_method_recovers():
+    dsc = {"source": (0.2, 0.6), "gin": (0.4, 0.6), "oracle": (0.6, 1.0)}  # LV, RV
+    rows = results.rows_of({name: [[pair] * 3] for name, pair in dsc.items()}, ("LV", "RV"))
+    lines = report(rows).splitlines()
+    said = {name: next(line for line in lines if line.startswith(name)) for name in dsc}
+    assert [line.split()[-1] for line in said.values()] == ["-", "%", "-"]
+    assert said["gin"].endswith(" 25 %")
+    assert "recovered" not in report(rows[rows.method != "oracle"])
 
 
 def test_the_lectures_table_stands_beside_ours_and_is_marked():
