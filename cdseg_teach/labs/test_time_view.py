@@ -13,14 +13,14 @@ import numpy as np
 from cdseg_teach.experiments.facts import NEAR_MM
 from cdseg_teach.labs import curves
 from cdseg_teach.labs import test_time as model
-from cdseg_teach.labs.display import load_plotly, with_tooltip
+from cdseg_teach.labs.display import legend, load_plotly, with_tooltip
 from cdseg_teach.labs.stepped_view import (
     STYLE,
     SteppedView,
     fitted,
     numbers_line,
 )
-from cdseg_teach.slices import BLACK, OUTLINE, PINK, RED, encoded
+from cdseg_teach.slices import BLACK, PINK, RED, encoded
 
 go = load_plotly()
 
@@ -107,13 +107,11 @@ class TestTimeView(SteppedView):
         for control in (*controls.values(), self.channel):
             control.style = {"description_width": "initial"}
         row = w.Layout(align_items="center", width="100%", overflow="visible")
-        legend = (
-            f"<div class='cdseg-legend'><b style='color:{OUTLINE['prediction']}'>━</b> "
-            "prediction, full line&emsp;<b>┅</b> truth, dashed white (only to look)</div>"
-        )
+        told = legend(self.lab.study.target.structures, "truth, dashed white (only to look)")
+        self.legend = w.HTML(f"<div class='cdseg-legend'>{told}</div>")
         pictures = [w.VBox(pair) for pair in zip(self.titles, self.pictures, strict=True)]
         right = w.VBox(
-            [self.channel, w.HBox(pictures), w.HTML(legend), self.bar, self.told],
+            [self.channel, w.HBox(pictures), self.legend, self.bar, self.told],
             layout=w.Layout(width=f"{2 * SIDE + 16}px", flex="0 0 auto"),
         )
         buttons = [self.play, self.pause, self.step, self.reset]
