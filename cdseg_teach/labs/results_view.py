@@ -45,7 +45,7 @@ class ResultsView(Face):
         self._boxes: dict[str, w.Checkbox] = {}
         self._make_controls()
         self.table, self.status, self.caption = w.HTML(), w.HTML(), w.HTML()
-        self.picture = AltImage(layout=w.Layout(width="100%", max_width="1000px"))
+        self.picture = AltImage(layout=w.Layout(width="100%", max_width="860px"))
         self.content = w.VBox()
         self.widget = self._arranged()
         self.refresh()
@@ -89,6 +89,7 @@ class ResultsView(Face):
         for name, width in (("direction", 270), ("metric", 210), ("structure", 190)):
             controls[name].layout = w.Layout(width=f"{width}px")
             controls[name].style = {"description_width": "initial"}
+        controls["view"].layout = w.Layout(width="auto")
         controls["view"].style = {"description_width": "initial", "button_width": "auto"}
         row = w.Layout(width="100%", align_items="center", flex_flow="row wrap")
         self.methods = w.GridBox(

@@ -13,7 +13,7 @@ import numpy as np
 from cdseg_teach.experiments.facts import NEAR_MM
 from cdseg_teach.labs import curves
 from cdseg_teach.labs import test_time as model
-from cdseg_teach.labs.display import legend, load_plotly, with_tooltip
+from cdseg_teach.labs.display import AltImage, legend, load_plotly, with_tooltip
 from cdseg_teach.labs.stepped_view import (
     STYLE,
     SteppedView,
@@ -66,7 +66,7 @@ class TestTimeView(SteppedView):
         self.bar.style = {"description_width": "initial"}
         size = w.Layout(width=f"{SIDE}px", height=f"{SIDE}px", object_fit="contain")
         self.titles = [w.HTML() for _ in range(2)]
-        self.pictures = [w.Image(format="png", layout=size) for _ in range(2)]
+        self.pictures = [AltImage(layout=size) for _ in range(2)]
         self.widget = self._arranged()
         lab.changed, lab.progress = self.refresh, self._with_bar
         self.refresh(now=True)
@@ -192,7 +192,8 @@ class TestTimeView(SteppedView):
         for title, picture, (what, seen) in zip(self.titles, self.pictures, shown, strict=True):
             voxels = f"{seen.foreground:,} voxels of foreground"
             title.value = f"<div class='cdseg-legend'><b>{what}</b><br>{voxels}</div>"
-            picture.value = encoded(model.shown_slice(lab, seen, channel))
+            alt = f"Slice of {lab.settings.subject}, {what}: {voxels}, DSC {seen.dsc:.0%}."
+            picture.show(encoded(model.shown_slice(lab, seen, channel)), alt)
 
 
 def _options(values: Iterable[float]) -> list[tuple[str, float]]:

@@ -228,6 +228,9 @@ def test_looking_back_shows_the_run_as_it_was(view: TestTimeView) -> None:
     assert "step <b>1</b>" in view.numbers.value
     assert f"→ {lab.frames[1].entropy:.2g}" in view.numbers.value
     assert view.pictures[1].value != last
+    dsc = f"DSC {lab.frames[1].dsc:.0%}"
+    assert view.pictures[1].alt.startswith("Slice of T-test-0, prediction after update 1: ")
+    assert view.pictures[1].alt.endswith(f"{dsc}.")
     assert view.figure.layout.shapes[-1].visible
     view.step.click()
     assert lab.step_count == 6
