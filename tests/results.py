@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -11,8 +10,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from toy import toy_subject
 
-from cdseg_teach.cohorts.study import Subject
 from cdseg_teach.experiments.recipes import METHODS
+from cdseg_teach.experiments.worst import WorstCase
 from cdseg_teach.problems import Problem
 
 
@@ -50,18 +49,6 @@ def methods_of(rows: pd.DataFrame) -> pd.DataFrame:
     return runs.assign(**took, ece=0.05, ece_near=0.1, parameters_changed=121_160)
 
 
-@dataclass(frozen=True, eq=False)
-class Case:
-    """A worst case, as the lecture pack gives it."""
-
-    method: str
-    seed: int
-    dsc: float
-    slice: int
-    subject: Subject
-    prediction: np.ndarray
-
-
 class ToyPack:
     """What the lecture pack answers, from drawn numbers; it has no table `ct_to_mr`."""
 
@@ -80,7 +67,7 @@ class ToyPack:
         )
 
     def shift(self) -> pd.DataFrame:
-        at = {0: 1.5, 0.5: 1.2, 1.5: 0.8}
+        at = {0: 1.5, 0.5: 1.2, 1.0: 1, 1.5: 0.8}
         return pd.concat(
             [rows_of(self._drawn(self.METHODS, 1, by)).assign(shift=x) for x, by in at.items()]
         )
@@ -90,13 +77,15 @@ class ToyPack:
         drawn = {x: self._drawn(["adversarial"], 1, by) for x, by in at.items()}
         return pd.concat([rows_of(values, alpha=float(x)) for x, values in drawn.items()])
 
-    def worst(self, direction: str) -> list[Case]:
+    def worst(self, direction: str) -> list[WorstCase]:
         if direction != "ge_to_swi":
             raise Problem("the lecture pack has no worst cases of hearts")
         subject = toy_subject("sub-target3test05", grid=(1, 96, 96), shifted=True)
         assert subject.label is not None
         shown = np.roll(subject.label, 6, axis=2)
-        return [Case(name, 3, dsc / 2, 11, subject, shown) for name, dsc in self.METHODS.items()]
+        return [
+            WorstCase(name, 3, dsc / 2, 11, subject, shown) for name, dsc in self.METHODS.items()
+        ]
 
     def _drawn(self, names: Iterable[str], structures: int, by: float = 1) -> dict[str, np.ndarray]:
         """DSC [3 seeds, 6 subjects, structures] about each method's mean times `by`."""

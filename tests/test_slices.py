@@ -10,6 +10,7 @@ from PIL import Image
 from toy import toy_subject
 
 from cdseg_teach import slices
+from cdseg_teach.anatomy import heart_subjects
 from cdseg_teach.problems import Problem
 
 
@@ -35,6 +36,24 @@ def test_outlines_are_told_apart_without_colour() -> None:
     assert orange.sum() > 2 * white.sum()  # a full, thick line; a dashed, thin one
     assert white.any()
     assert (slices.outlined(plane, np.zeros_like(mask)) == 100).all()
+
+
+def test_structures_that_touch_in_a_heart_differ_in_light() -> None:
+    def light(colour: str) -> float:  # CIE L* of sRGB
+        value = np.array(slices.rgb(colour)) / 255
+        linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+        return float(116 * np.cbrt(linear @ [0.2126, 0.7152, 0.0722]) - 16)
+
+    label = heart_subjects([1, 2, 3]).label().numpy()
+    pairs = set()
+    for axis in (2, 3):
+        along = np.moveaxis(label, axis, 0)
+        touching = np.stack([along[:-1].ravel(), along[1:].ravel()])
+        pairs |= {(*sorted(pair),) for pair in np.unique(touching, axis=1).T if min(pair) > 0}
+    lights = [light(colour) for colour in slices.STRUCTURES]
+    apart = [abs(lights[i - 1] - lights[j - 1]) for i, j in pairs if i != j]
+    assert len(apart) >= 7
+    assert min(apart) > 12.5
 
 
 def test_every_structure_has_an_outline() -> None:

@@ -10,7 +10,7 @@ import ipywidgets as w
 from cdseg_teach.experiments.recording import Frame, RecordedRun
 from cdseg_teach.labs import alpha as model
 from cdseg_teach.labs import curves
-from cdseg_teach.labs.display import legend, with_tooltip
+from cdseg_teach.labs.display import AltImage, legend, with_tooltip
 from cdseg_teach.labs.stepped_view import (
     STYLE,
     SteppedView,
@@ -41,7 +41,7 @@ class AlphaView(SteppedView):
         self._make_controls()
         self.figure = curves.empty_figure()
         self.numbers = w.HTML()
-        self.picture = w.Image(format="png", layout=w.Layout(width="100%", max_width="384px"))
+        self.picture = AltImage(layout=w.Layout(width="100%", max_width="384px"))
         self.widget = self._arranged()
         lab.changed = self.refresh
         self.refresh(now=True)
@@ -189,7 +189,9 @@ class AlphaView(SteppedView):
     def _draw_picture(self, frame: Frame) -> None:
         if self._drawn_picture == (frame, self.channel.value):
             return
-        self.picture.value = encoded(model.shown_slice(self.lab, frame, self.channel.value))
+        shown = encoded(model.shown_slice(self.lab, frame, self.channel.value))
+        told = f"A slice of T with prediction and truth. {model.describe(self.lab, frame)}"
+        self.picture.show(shown, told)
         self._drawn_picture = (frame, self.channel.value)
 
 

@@ -175,9 +175,9 @@ class AugmentationLab(Shown):
         """Say what is done, and how much each draw still resembles the original."""
         original, *draws = self._inside(planes)
         if not original.size:
-            return f"{self._where()}: nothing is there."
+            return f"{self.where}: nothing is there."
         alike = ", ".join(f"{_correlation(original, draw):.2f}" for draw in draws)
-        return f"{self._where()}: {self._steps()}. Correlation of the draws with it: {alike}."
+        return f"{self.where}: {self._steps()}. Correlation of the draws with it: {alike}."
 
     def caption(self) -> str:
         """What each transform may see, and what has no picture."""
@@ -219,7 +219,9 @@ class AugmentationLab(Shown):
     def _inside(self, planes: np.ndarray) -> np.ndarray:
         return planes[:, (self.subject.image[:, self.z] != 0).any(axis=0)]
 
-    def _where(self) -> str:
+    @property
+    def where(self) -> str:
+        """Channel, subject and slice in words."""
         return f"{self.channels[self.channel]} of {self.subject.name}, slice {self.z}"
 
     def _steps(self) -> str:
@@ -228,7 +230,7 @@ class AugmentationLab(Shown):
         return (steps + chance if steps else "nothing is changed") + f", seed {self.seed}"
 
     def __repr__(self) -> str:
-        return f"AugmentationLab({self._where()}: {self._steps()})"
+        return f"AugmentationLab({self.where}: {self._steps()})"
 
     def build(self) -> Any:
         """Return the widget: transforms, pictures, histograms."""

@@ -10,7 +10,7 @@ import ipywidgets as w
 from cdseg_teach.labs import augmentation as model
 from cdseg_teach.labs import histograms
 from cdseg_teach.labs.contrast_view import STYLE
-from cdseg_teach.labs.display import Face, Fit, live, with_tooltip
+from cdseg_teach.labs.display import AltImage, Face, Fit, live, with_tooltip
 from cdseg_teach.methods.augmentation import Fourier
 from cdseg_teach.slices import encoded
 
@@ -30,7 +30,7 @@ class AugmentationView(Face):
         rows, columns = lab.subject.image.shape[2:]
         _, y_mm, x_mm = lab.subject.spacing_mm
         self._size = (SIDE, round(SIDE * rows * y_mm / (columns * x_mm)))
-        self.pictures = [w.Image(format="png", layout=w.Layout(width="100%")) for _ in model.LINES]
+        self.pictures = [AltImage(layout=w.Layout(width="100%")) for _ in model.LINES]
         self.figure = histograms.empty_figure(model.LINES, ("",))
         self.status = w.HTML()
         self.widget = self._arranged()
@@ -134,8 +134,8 @@ class AugmentationView(Face):
                 if name in places:
                     self.strengths[name].value = lab.strengths[name]
         planes = lab.planes()
-        for picture, plane in zip(self.pictures, planes, strict=True):
-            picture.value = encoded(lab.picture_of(plane), self._size)
+        for picture, name, plane in zip(self.pictures, model.LINES, planes, strict=True):
+            picture.show(encoded(lab.picture_of(plane), self._size), f"{name}, {lab.where}")
         histograms.fill(self.figure, model.LINES, [lab.histograms(planes)])
         self.status.value = live(message or lab.in_words(planes))
 

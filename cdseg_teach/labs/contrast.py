@@ -142,6 +142,11 @@ class ContrastLab(Shown):
         present = {name: plane[mask] for name, mask in self.tissues.items() if mask.any()}
         return {name: histograms.shares(values) for name, values in present.items()}
 
+    def means(self, plane: np.ndarray) -> str:
+        """Say the mean intensity of each tissue."""
+        present = {name: mask for name, mask in self.tissues.items() if mask.any()}
+        return ", ".join(f"{name} {plane[mask].mean():.1f}" for name, mask in present.items())
+
     def _render(self, scanner: Scanner) -> np.ndarray:
         image = render(self._maps, scanner, [self.seed])[0].numpy()
         return normalise(image, self._maps.brain()[0].numpy())[0, self._at]
@@ -183,14 +188,11 @@ class ContrastLab(Shown):
         return figure
 
     def _in_words(self, planes: tuple[np.ndarray, np.ndarray], titles: tuple[str, ...]) -> str:
-        present = {name: mask for name, mask in self.tissues.items() if mask.any()}
-        means = [
-            f"{name} " + " and ".join(f"{plane[mask].mean():.1f}" for plane in planes)
-            for name, mask in present.items()
-        ]
+        by_source, by_this = map(self.means, planes)
         return (
             f"Slice {self.z} by {titles[0]}, by the scanner {titles[1]}, and their difference. "
-            f"Below, each tissue's histogram by the two; mean intensities: {', '.join(means)}."
+            f"Below, each tissue's histogram by the two; mean intensities by the source: "
+            f"{by_source}; by this scanner: {by_this}."
         )
 
 

@@ -9,7 +9,7 @@ import ipywidgets as w
 
 from cdseg_teach.labs import contrast as model
 from cdseg_teach.labs import histograms
-from cdseg_teach.labs.display import Face, Fit, live, with_tooltip
+from cdseg_teach.labs.display import AltImage, Face, Fit, live, with_tooltip
 from cdseg_teach.slices import BLUE, RED, encoded
 
 RANGES = {"TR": (1.0, 4.2), "TE": (0.0, 2.5), "TI": (1.5, 3.7)}  # powers of ten of a millisecond
@@ -33,8 +33,7 @@ class ContrastView(Face):
         self.lab = lab
         self._make_controls()
         self.pictures = [
-            w.Image(format="png", layout=w.Layout(width=f"{SIDE}px", height=f"{SIDE}px"))
-            for _ in range(3)
+            AltImage(layout=w.Layout(width=f"{SIDE}px", height=f"{SIDE}px")) for _ in range(3)
         ]
         self.figure = histograms.empty_figure(model.LINES, ("source", "this scanner"))
         self.status = w.HTML()
@@ -129,9 +128,14 @@ class ContrastView(Face):
                 if name in values:
                     knob.value = values[name]
         reference, plane = self.lab.planes()
-        shown = (model.grey(reference), model.grey(plane), model.difference(plane - reference))
-        for picture, pixels in zip(self.pictures, shown, strict=True):
-            picture.value = encoded(pixels, (SIDE, SIDE))
+        by_source, by_this, apart = map(self.lab.means, (reference, plane, plane - reference))
+        for picture, pixels, alt in zip(
+            self.pictures,
+            (model.grey(reference), model.grey(plane), model.difference(plane - reference)),
+            (f"source: {by_source}", f"this scanner: {by_this}", f"difference: {apart}"),
+            strict=True,
+        ):
+            picture.show(encoded(pixels, (SIDE, SIDE)), alt)
         both = [self.lab.histograms(reference), self.lab.histograms(plane)]
         histograms.fill(self.figure, model.LINES, both)
         self.status.value = live(message or repr(self.lab))

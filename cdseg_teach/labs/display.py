@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import anywidget
+import traitlets
 
 from cdseg_teach.problems import Problem
 from cdseg_teach.slices import BLACK, OUTLINE, STRUCTURES
@@ -62,6 +63,44 @@ class Fit(anywidget.AnyWidget):
     }
     export default { render };
     """
+
+
+class AltImage(anywidget.AnyWidget):
+    """A PNG with alternative text, for which ipywidgets' Image has no place.
+
+    The browser keeps one element and changes what it shows, so that nothing flickers.
+    """
+
+    _esm = """
+    function render({ model, el }) {
+      const img = document.createElement("img");
+      img.style.cssText = "display: block; width: 100%; height: 100%; object-fit: contain";
+      const draw = () => {
+        URL.revokeObjectURL(img.src);
+        img.src = URL.createObjectURL(new Blob([model.get("value")], { type: "image/png" }));
+      };
+      const tell = () => { img.alt = model.get("alt"); };
+      model.on("change:value", draw);
+      model.on("change:alt", tell);
+      draw();
+      tell();
+      el.append(img);
+      return () => {
+        model.off("change:value", draw);
+        model.off("change:alt", tell);
+        URL.revokeObjectURL(img.src);
+      };
+    }
+    export default { render };
+    """
+
+    value = traitlets.Bytes().tag(sync=True)
+    alt = traitlets.Unicode().tag(sync=True)
+
+    def show(self, png: bytes, alt: str) -> None:
+        """Show a picture and what a person who cannot see it has to know."""
+        with self.hold_sync():
+            self.value, self.alt = png, alt
 
 
 def live(text: str) -> str:

@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 
 from cdseg_teach import plots
+from cdseg_teach.experiments import recipes
 from cdseg_teach.experiments.comparisons import per_subject, scale_of
 from cdseg_teach.experiments.pack import lecture_pack
-from cdseg_teach.experiments.recipes import METHODS
 from cdseg_teach.experiments.summaries import gains, scores
+from cdseg_teach.experiments.worst import WorstCase
 from cdseg_teach.labs.display import Shown
 from cdseg_teach.problems import Problem
 
@@ -34,9 +35,18 @@ METRICS = {
     "assd_mm": "ASSD (mm)",
 }
 VIEWS = ("table", "subjects", "over shift", "over α", "worst cases")
+_SWEPT = {"over shift": "shift", "over α": "alpha"}
 #: What is compared at first in a long table: a row of each kind, between floor and ceiling.
 OPENING = ("source", "adversarial", "augmentation", "synthesis", "tent", "oracle")
 ALL = "all"
+_DOMAINS = {"source": "on S", "target": "on T"}
+#: What a method may see, in a table's few letters.
+_SEES = {
+    recipes.SOURCE: "S",
+    f"{recipes.SOURCE}, {recipes.TARGET_IMAGES}": "S, images of T",
+    recipes.AT_HAND: "S, image at hand",
+    recipes.METHODS["oracle"].sees: "images of T, labels",
+}
 #: Name of a curve -> x [points], and its runs [seeds, points].
 Curves = dict[str, tuple[list[float], np.ndarray]]
 
@@ -77,7 +87,8 @@ class ResultsExplorer(Shown):
     def __init__(self, pack: Any = None, **settings: Any) -> None:
         self.pack: Any = pack or lecture_pack()
         self.tables: Mapping[str, str] = getattr(self.pack, "tables", TABLES)
-        self._rows: dict[str, pd.DataFrame] = {}
+        self._answers: dict[tuple[str, ...], Any] = {}
+        self._drawn: tuple[Settings, plots.Picture] | None = None
         self._gains: dict[tuple[str, ...], pd.DataFrame] = {}  # thousands of resamples each
         direction = settings.pop("direction", None) or self._first()
         self.settings = Settings(direction, self._opening(direction))
@@ -86,7 +97,7 @@ class ResultsExplorer(Shown):
     @classmethod
     def from_csv(cls, path: str | Path, **settings: Any) -> ResultsExplorer:
         """One's own results.csv, as `cdseg-teach table` writes it; it has no curves or pictures."""
-        return cls(_File(Path(path)), **settings)
+        return cls(_Rows(_results(Path(path))), **settings)
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -136,8 +147,12 @@ class ResultsExplorer(Shown):
         key = (self.settings.direction, metric, self.settings.structure)
         if key not in self._gains:
             self._gains[key] = gains(rows, metric)
-        known = {name: METHODS[name].sees for name in self.methods if name in METHODS}
-        sees = pd.Series(known, name="may see", dtype=object).replace(_SEES, regex=True)
+        known = {
+            name: _SEES[recipes.METHODS[name].sees]
+            for name in self.methods
+            if name in recipes.METHODS
+        }
+        sees = pd.Series(known, name="may see", dtype=object)
         table = pd.concat([scores(rows, metric), sees, self._gains[key]], axis=1)
         return table.reindex(self.settings.methods).fillna("-").rename_axis("method")
 
@@ -145,46 +160,38 @@ class ResultsExplorer(Shown):
         """Return the metric on T of each subject, a row a seed and subject, a column a method."""
         return per_subject(self._chosen(self.rows), self.settings.metric)[[*self.settings.methods]]
 
-    def over_shift(self) -> Curves:
+    def over_shift(self) -> tuple[Curves, str]:
         """Return the metric on T over shift strength, a curve a chosen method.
+
+        Returns
+        -------
+        The curves, of complete runs, and in words which runs are not: "" if all are.
 
         Raises
         ------
         Problem
             If the pack has no such runs of this table or of these methods.
         """
-        rows = self._swept(self.pack.shift())
-        if 1 not in set(rows["shift"]):  # which is the table's own: a pack need not hold it twice
-            table = self._chosen(self.rows)
-            rows = pd.concat([rows, table[table.seed.isin(rows.seed)].assign(shift=1.0)])
-        on_t = rows[rows.domain == "target"]
-        return self._curves({n: on_t[on_t.method == n] for n in self.settings.methods}, "shift")
+        return self._curves("shift", self.settings.methods)
 
-    def over_alpha(self) -> Curves:
-        """Return the metric of adversarial learning over alpha, on S and on T.
+    def over_alpha(self) -> tuple[Curves, str]:
+        """Return the metric of adversarial learning over alpha, on S and on T; as `over_shift`."""
+        return self._curves("alpha", tuple(_DOMAINS.values()))
 
-        Raises
-        ------
-        Problem
-            If the pack has no such runs of this table.
-        """
-        rows = self._swept(self.pack.sweep())
-        domains = {"on S": "source", "on T": "target"}
-        return self._curves({n: rows[rows.domain == key] for n, key in domains.items()}, "alpha")
-
-    def cases(self) -> list[Any]:
-        """Return the worst case of each chosen method.
+    def cases(self) -> tuple[list[WorstCase], str]:
+        """Return the worst case of each chosen method, and in words who has none.
 
         Raises
         ------
         Problem
             If the pack has none of them.
         """
-        cases = {case.method: case for case in self.pack.worst(self.settings.direction)}
+        cases = {case.method: case for case in self._asked("worst", self.settings.direction)}
         found = [cases[name] for name in self.settings.methods if name in cases]
         if not found:
             raise Problem("there is no worst case of these methods; choose others")
-        return found
+        lost = [name for name in self.settings.methods if name not in cases]
+        return found, f"left out, without a case: {', '.join(lost)}" * bool(lost)
 
     @property
     def metric(self) -> str:
@@ -199,14 +206,16 @@ class ResultsExplorer(Shown):
         return f"{self.tables[self.settings.direction]}: {self.metric}{of}"
 
     def counted(self) -> str:
-        """Say how much the numbers rest on, and what of it is undefined."""
-        target = self._chosen(self.rows[self.rows.domain == "target"])
-        target = target[target.method.isin(self.settings.methods)]
-        undefined = int(target[self.settings.metric].isna().sum())
-        seeds, subjects = target.seed.nunique(), len(target[["seed", "subject"]].drop_duplicates())
+        """Say how much the numbers of the view rest on, and what of it is undefined or left out."""
+        rows, view = self._shown(), self.settings.view
+        undefined = int(rows[self.settings.metric].isna().sum())
+        seeds, subjects = rows.seed.nunique(), len(rows[["seed", "subject"]].drop_duplicates())
         text = f"{subjects} test subjects of {seeds} seed" + "s" * (seeds != 1)
-        lost = f"; {undefined} of {len(target)} distances undefined (nothing found) and left out"
-        return text + lost * (undefined > 0)
+        if undefined:
+            text += f"; {undefined} of {len(rows)} distances undefined (nothing found) and left out"
+        look = {"over shift": self.over_shift, "over α": self.over_alpha, "worst cases": self.cases}
+        lost = look[view]()[1] if view in look else ""
+        return f"{text}; {lost}" if lost else text
 
     def _first(self) -> str:
         """The first table that the pack has."""
@@ -222,9 +231,14 @@ class ResultsExplorer(Shown):
 
     def _of(self, direction: str) -> pd.DataFrame:
         _check("table", [direction], self.tables)
-        if direction not in self._rows:
-            self._rows[direction] = self.pack.everything(direction)
-        return self._rows[direction]
+        rows: pd.DataFrame = self._asked("everything", direction)
+        return rows
+
+    def _asked(self, what: str, *of: str) -> Any:
+        """What the pack answers to a question, which it is asked once."""
+        if (what, *of) not in self._answers:
+            self._answers[what, *of] = getattr(self.pack, what)(*of)
+        return self._answers[what, *of]
 
     def _opening(self, direction: str) -> tuple[str, ...]:
         every = tuple(self._of(direction).method.drop_duplicates())
@@ -235,20 +249,40 @@ class ResultsExplorer(Shown):
         structure = self.settings.structure
         return rows if structure == ALL else rows[rows.structure == structure]
 
-    def _swept(self, rows: pd.DataFrame) -> pd.DataFrame:
-        return self._chosen(rows[rows.direction == self.settings.direction])
+    def _shown(self) -> pd.DataFrame:
+        """The rows that the view rests on."""
+        if self.settings.view in _SWEPT:
+            return self._swept(_SWEPT[self.settings.view])
+        rows = self._chosen(self.rows)
+        return rows[(rows.domain == "target") & rows.method.isin(self.settings.methods)]
 
-    def _curves(self, parts: Mapping[str, pd.DataFrame], x: str) -> Curves:
-        """The mean over the subjects of each seed, over x; seeds that lack a point are left out."""
-        metric, found = self.settings.metric, {}
-        for name, rows in parts.items():
-            runs = rows.groupby(["seed", x])[metric].mean().unstack(x).dropna() * scale_of(metric)
-            if runs.size:
-                found[name] = [float(value) for value in runs.columns], runs.to_numpy()
+    def _swept(self, x: str) -> pd.DataFrame:
+        """Rows of the runs over x, with the name of the `curve` that each belongs to."""
+        rows = self._asked({"shift": "shift", "alpha": "sweep"}[x])
+        rows = self._chosen(rows[rows.direction == self.settings.direction])
+        if x == "alpha":
+            return rows.assign(curve=rows.domain.map(_DOMAINS))
+        rows = rows[(rows.domain == "target") & rows.method.isin(self.settings.methods)]
+        return rows.assign(curve=rows.method)
+
+    def _curves(self, x: str, names: tuple[str, ...]) -> tuple[Curves, str]:
+        """The mean over the subjects of each run, over x, and who lacks a point of it."""
+        rows, metric = self._swept(x), self.settings.metric
+        runs = rows.groupby(["curve", "seed", x])[metric].mean().unstack(x) * scale_of(metric)
+        seeds = sorted(rows.seed.unique())
+        runs = runs.reindex(pd.MultiIndex.from_product([names, seeds]))
+        points, found, lost = [float(value) for value in runs.columns], {}, []
+        for name in names:
+            own = runs.loc[name] if seeds else runs
+            whole = own.dropna()
+            if len(whole):
+                found[name] = points, whole.to_numpy()
+            if gone := sorted(set(own.index) - set(whole.index)):
+                lost.append(f"{name} of seed {', '.join(map(str, gone))}" if len(whole) else name)
         if not found:
             where = self.tables[self.settings.direction]
             raise Problem(f"{where} has no such runs over {x}; choose a table or methods that have")
-        return found
+        return found, f"left out, as a point is missing: {'; '.join(lost)}" * bool(lost)
 
     def __repr__(self) -> str:
         methods = ", ".join(self.settings.methods)
@@ -265,38 +299,25 @@ class ResultsExplorer(Shown):
         return plots.png(self.picture())
 
     def picture(self) -> plots.Picture:
-        """Draw the chosen view; what the pack lacks is said instead."""
+        """Draw the chosen view, once; what the pack lacks is said instead."""
         from cdseg_teach.labs.results_still import drawn
 
-        return drawn(self)
+        if self._drawn is None or self._drawn[0] != self.settings:
+            self._drawn = self.settings, drawn(self)
+        return self._drawn[1]
 
     def in_words(self) -> str:
-        """Say what is shown; a table speaks for itself."""
-        if self.settings.view == "table":
-            return f"{self.title}: {self.counted()}."
-        return self.picture().alt
-
-
-class _File:
-    """A results.csv as a pack that has nothing else.
-
-    Raises
-    ------
-    Problem
-        If it cannot be read, is no such table, or has several rows of one subject.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
+        """Say in a line what is shown and what it rests on, or what the pack lacks."""
         try:
-            rows = pd.read_csv(path)
-        except (OSError, ValueError) as error:
-            raise Problem(f"{path}: is no table ({error}); give a results.csv") from error
-        key = ["direction", "method", "seed", "domain", "subject", "structure"]
-        if lacking := [name for name in (*key, *METRICS) if name not in rows]:
-            raise Problem(f"{path}: lacks {', '.join(lacking)}; give a results.csv")
-        if rows.duplicated(key).any():
-            raise Problem(f"{path}: has a subject twice; give a results.csv of one alpha")
+            return f"{self.title}, {self.settings.view}: {self.counted()}."
+        except Problem as problem:
+            return f"{self.title}: {problem}."
+
+
+class _Rows:
+    """Rows of results.csv as a pack that has nothing else."""
+
+    def __init__(self, rows: pd.DataFrame) -> None:
         self.rows = rows
         self.tables = {name: TABLES.get(name, name) for name in rows.direction.unique()}
 
@@ -305,18 +326,23 @@ class _File:
         return self.rows[self.rows.direction == direction]
 
     def _nothing(self, *_: Any) -> Any:
-        raise Problem(f"{self.path.name} has numbers alone; the lecture pack has more")
+        raise Problem("a results.csv has numbers alone; the lecture pack has more")
 
     worst = shift = sweep = _nothing
 
 
-#: What a method may see, in a table's few letters.
-_SEES = {
-    "source data": "S",
-    "target images": "images of T",
-    "target labels": "labels",
-    "the image at hand": "image at hand",
-}
+def _results(path: Path) -> pd.DataFrame:
+    """Read a results.csv; a Problem if it is none, or has several rows of one subject."""
+    try:
+        rows = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise Problem(f"{path}: is no table ({error}); give a results.csv") from error
+    key = ["direction", "method", "seed", "domain", "subject", "structure"]
+    if lacking := [name for name in (*key, *METRICS) if name not in rows]:
+        raise Problem(f"{path}: lacks {', '.join(lacking)}; give a results.csv")
+    if rows.duplicated(key).any():
+        raise Problem(f"{path}: has a subject twice; give a results.csv of one alpha")
+    return rows
 
 
 def _check(what: str, values: Iterable[Any], known: Iterable[Any]) -> None:

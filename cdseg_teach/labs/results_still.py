@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from cdseg_teach.problems import Problem
 from cdseg_teach.slices import BLACK
 
 if TYPE_CHECKING:
+    from cdseg_teach.experiments.worst import WorstCase
     from cdseg_teach.labs.results import ResultsExplorer
 
 _COLUMNS = ["T", "± seeds", "S", "difference", "95 % interval"]
@@ -29,24 +30,8 @@ def drawn(lab: ResultsExplorer) -> plots.Picture:
     }
     try:
         return draw[lab.settings.view](lab)
-    except Problem as problem:
-        return _note(f"{lab.title}: {problem}.")
-
-
-def lane(k: int, seeds: int) -> float:
-    """Return how far below the middle of its method's row the k-th seed's dots are."""
-    return 0.7 * ((k + 0.5) / seeds - 0.5)
-
-
-def case_picture(case: Any) -> np.ndarray:
-    """Return uint8 [Y, X, 3]: the slice with the outlines of prediction and truth."""
-    return slices.slice_picture(case.subject, 0, 0, case.prediction[0], case.subject.label[0])
-
-
-def case_lines(case: Any) -> tuple[str, str, str]:
-    """Return method, subject with its seed, and slice with the DSC of the whole volume."""
-    who = f"{case.subject.name}, seed {case.seed}"
-    return case.method, who, f"DSC {100 * case.dsc:.0f} %, slice {case.slice}"
+    except Problem:
+        return _note(lab.in_words())
 
 
 def _table(lab: ResultsExplorer) -> plots.Picture:
@@ -65,7 +50,7 @@ def _dots(lab: ResultsExplorer) -> plots.Picture:
         colour, marker, _ = plots.look(k)
         for row, name in enumerate(methods):
             label = f"seed {seed}" if row == 0 else None
-            y = np.full(len(own), row + lane(k, len(seeds)))
+            y = np.full(len(own), row + 0.7 * ((k + 0.5) / len(seeds) - 0.5))
             axes.plot(own[name], y, marker, color=colour, ms=6, alpha=0.8, label=label)
     axes.plot(dots.mean(), range(len(methods)), "|", color=BLACK, ms=26, mew=4)
     axes.set_yticks(range(len(methods)), methods)
@@ -79,20 +64,50 @@ def _dots(lab: ResultsExplorer) -> plots.Picture:
 
 
 def _over_shift(lab: ResultsExplorer) -> plots.Picture:
-    return plots.curves(lab.over_shift(), "shift strength", lab.metric, f"{lab.title} on T")
+    found, _ = lab.over_shift()
+    figure = plots.curves(found, "shift strength", lab.metric, f"{lab.title} on T")
+    return _with_count(figure, lab)
 
 
 def _over_alpha(lab: ResultsExplorer) -> plots.Picture:
+    found, _ = lab.over_alpha()
     title = f"{lab.title}, adversarial"
-    return plots.curves(lab.over_alpha(), "α", lab.metric, title, alpha_axis=True)
+    figure = plots.curves(found, "α", lab.metric, title, alpha_axis=True)
+    return _with_count(figure, lab)
+
+
+def _with_count(figure: plots.Picture, lab: ResultsExplorer) -> plots.Picture:
+    figure.alt += f" Line: mean over seeds; ribbon: from lowest to highest; {lab.counted()}."
+    return figure
 
 
 def _cases(lab: ResultsExplorer) -> plots.Picture:
-    cases = lab.cases()
-    pictures = {"\n".join(case_lines(case)): case_picture(case) for case in cases}
-    told = "; ".join(", ".join(case_lines(case)) for case in cases)
-    alt = f"The test subject of T that each method does worst on: {told}. "
-    return plots.gallery(pictures, alt + "Outlines: prediction full, truth dashed.", columns=3)
+    cases, _ = lab.cases()
+    structures = lab.structures
+    several = len(structures) > 1
+    pictures = {"\n".join(_lines(case)): case_picture(case, len(structures)) for case in cases}
+    told = "; ".join(", ".join(_lines(case)) for case in cases)
+    alt = (
+        f"{lab.title}. The test subject of T that each method does worst on, over all seeds, on "
+        f"its slice with most wrong pixels; DSC of the whole volume: {told}. Prediction "
+        f"{'in colour' if several else 'full line'}, truth dashed; {lab.counted()}."
+    )
+    return plots.gallery(pictures, alt, columns=4, legend=structures if several else False)
+
+
+def case_picture(case: WorstCase, structures: int) -> np.ndarray:
+    """Return uint8 [Y, X, 3]: the slice with prediction and truth."""
+    label = case.subject.label
+    assert label is not None  # a case is found by it
+    return slices.slice_picture(
+        case.subject, 0, 0, case.prediction[0], label[0], structures=structures
+    )
+
+
+def _lines(case: WorstCase) -> tuple[str, ...]:
+    """Method, subject, and where the slice is, in lines that fit above a picture."""
+    where = f"seed {case.seed}, slice {case.slice}", f"DSC {100 * case.dsc:.0f} %"
+    return case.method, case.subject.name, *where
 
 
 def _note(text: str) -> plots.Picture:

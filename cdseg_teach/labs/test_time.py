@@ -260,12 +260,13 @@ def explained(lab: TestTimeLab, look: Look) -> str:
 
 
 def shown_slice(lab: TestTimeLab, look: Look, channel: int | None = None) -> np.ndarray:
-    """Return uint8 [Y, X, 3]: the slice with the outlines of the prediction and the truth."""
+    """Return uint8 [Y, X, 3]: the slice with prediction and truth; several structures in colour."""
     if channel is None:
         channel = (*lab.study.shifted_channels, 0)[0]
     subject, z = lab.subject, lab.slice
     assert subject.label is not None
-    return slices.slice_picture(subject, channel, z, look.mask, subject.label[z])
+    many = len(lab.study.target.structures)
+    return slices.slice_picture(subject, channel, z, look.mask, subject.label[z], structures=many)
 
 
 def _picture(lab: TestTimeLab) -> plots.Picture:
@@ -298,9 +299,13 @@ def _picture(lab: TestTimeLab) -> plots.Picture:
     for axes in (entropies, shares):
         axes.set_xlim(-0.3, max(10, steps[-1]) + 0.3)  # also of a run that has not begun
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    structures = lab.study.target.structures
+    drawn = "full" if len(structures) == 1 else "in colour"
     seen = {"before": lab.before, f"step {last.step}": last}
     for axes, (title, look) in zip(pictures, seen.items(), strict=True):
         axes.imshow(shown_slice(lab, look))
         axes.set_axis_off()
-        axes.set_title(f"{title}: prediction (full),\ntruth (dashed)", fontsize=plots.INK)
+        axes.set_title(f"{title}: prediction ({drawn}),\ntruth (dashed)", fontsize=plots.INK)
+    if len(structures) > 1:
+        plots.explain(figure, plots.colours_of(structures))
     return figure

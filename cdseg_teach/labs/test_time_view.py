@@ -13,14 +13,14 @@ import numpy as np
 from cdseg_teach.experiments.facts import NEAR_MM
 from cdseg_teach.labs import curves
 from cdseg_teach.labs import test_time as model
-from cdseg_teach.labs.display import load_plotly, with_tooltip
+from cdseg_teach.labs.display import AltImage, legend, load_plotly, with_tooltip
 from cdseg_teach.labs.stepped_view import (
     STYLE,
     SteppedView,
     fitted,
     numbers_line,
 )
-from cdseg_teach.slices import BLACK, OUTLINE, PINK, RED, encoded
+from cdseg_teach.slices import BLACK, PINK, RED, encoded
 
 go = load_plotly()
 
@@ -66,7 +66,7 @@ class TestTimeView(SteppedView):
         self.bar.style = {"description_width": "initial"}
         size = w.Layout(width=f"{SIDE}px", height=f"{SIDE}px", object_fit="contain")
         self.titles = [w.HTML() for _ in range(2)]
-        self.pictures = [w.Image(format="png", layout=size) for _ in range(2)]
+        self.pictures = [AltImage(layout=size) for _ in range(2)]
         self.widget = self._arranged()
         lab.changed, lab.progress = self.refresh, self._with_bar
         self.refresh(now=True)
@@ -107,13 +107,11 @@ class TestTimeView(SteppedView):
         for control in (*controls.values(), self.channel):
             control.style = {"description_width": "initial"}
         row = w.Layout(align_items="center", width="100%", overflow="visible")
-        legend = (
-            f"<div class='cdseg-legend'><b style='color:{OUTLINE['prediction']}'>━</b> "
-            "prediction, full line&emsp;<b>┅</b> truth, dashed white (only to look)</div>"
-        )
+        told = legend(self.lab.study.target.structures, "truth, dashed white (only to look)")
+        self.legend = w.HTML(f"<div class='cdseg-legend'>{told}</div>")
         pictures = [w.VBox(pair) for pair in zip(self.titles, self.pictures, strict=True)]
         right = w.VBox(
-            [self.channel, w.HBox(pictures), w.HTML(legend), self.bar, self.told],
+            [self.channel, w.HBox(pictures), self.legend, self.bar, self.told],
             layout=w.Layout(width=f"{2 * SIDE + 16}px", flex="0 0 auto"),
         )
         buttons = [self.play, self.pause, self.step, self.reset]
@@ -194,7 +192,8 @@ class TestTimeView(SteppedView):
         for title, picture, (what, seen) in zip(self.titles, self.pictures, shown, strict=True):
             voxels = f"{seen.foreground:,} voxels of foreground"
             title.value = f"<div class='cdseg-legend'><b>{what}</b><br>{voxels}</div>"
-            picture.value = encoded(model.shown_slice(lab, seen, channel))
+            alt = f"Slice of {lab.settings.subject}, {what}: {voxels}, DSC {seen.dsc:.0%}."
+            picture.show(encoded(model.shown_slice(lab, seen, channel)), alt)
 
 
 def _options(values: Iterable[float]) -> list[tuple[str, float]]:

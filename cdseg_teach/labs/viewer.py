@@ -9,7 +9,7 @@ import ipywidgets as w
 import numpy as np
 
 from cdseg_teach import slices
-from cdseg_teach.labs.display import Shown, legend, with_tooltip
+from cdseg_teach.labs.display import AltImage, Shown, legend, with_tooltip
 from cdseg_teach.problems import Problem
 
 STYLE = """<style>
@@ -101,14 +101,15 @@ class SliceViewer(Shown):
             for n, s in zip(self.subject.image.shape[2:], self.subject.spacing_mm[1:], strict=True)
         )
         size = {"width": "460px", "height": f"{round(460 * y / x)}px"}
-        image = w.Image(format="png", value=slices.encoded(self.picture()), layout=w.Layout(**size))
+        image = AltImage(layout=w.Layout(**size))
 
         def show(_: Any) -> None:
             self.z, self.channel, self.overlay = z.value, channel.value, overlay.value
-            image.value = slices.encoded(self.picture())
+            image.show(*self.still())
 
         for control in (z, channel, overlay):
             control.observe(show, "value")
+        image.show(*self.still())
         told = f"{STYLE}<span class='cdseg-legend'>{legend(self.structures)}</span>"
         box = w.VBox([w.HBox([z, channel, overlay]), image, w.HTML(told)])
         box.add_class("cdseg-viewer")

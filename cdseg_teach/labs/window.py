@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 
 from cdseg_teach import plots, slices
 from cdseg_teach.anatomy import HeartMaps, heart_subjects
-from cdseg_teach.labs.display import Face, Shown, live, with_tooltip
+from cdseg_teach.labs.display import AltImage, Face, Shown, live, with_tooltip
 from cdseg_teach.problems import check_index
 from cdseg_teach.scanners import HEART_CT, CtScanner, render, window, without_artefacts
 from cdseg_teach.scanners.ct import ENHANCEMENT_HU, attenuation
@@ -126,6 +126,11 @@ class WindowLab(Shown):
         scan = f"{self.scanner.phase}, {self.scanner.dlp_mgy_cm:.3g} mGy·cm"
         return f"WindowLab({scan}, {self._window_in_words})"
 
+    def in_words(self) -> str:
+        """Say what the slice shows."""
+        phase = self.scanner.phase
+        return f"A slice of a chest, contrast phase {phase}, {self._window_in_words}."
+
     def told(self) -> str:
         """Say what the dose is, and what it leaves of noise."""
         return (
@@ -138,7 +143,7 @@ class WindowLab(Shown):
         """Return slice and tissues as a PNG, and its alternative text."""
         listed = self.tissues
         values = ", ".join(f"{name} {hu:.0f} HU" for name, (hu, _) in listed.items())
-        figure = plots.Picture(10, 5, f"{self!r}. A slice of a chest. {self.told()} {values}.")
+        figure = plots.Picture(10, 5, f"{self.in_words()} {self.told()} {values}.")
         left, right = figure.subplots(1, 2)
         left.imshow(self.pixels, cmap="gray", vmin=0, vmax=255)
         left.set_title(f"contrast phase: {self.scanner.phase}", fontsize=plots.INK + 2)
@@ -185,7 +190,7 @@ class WindowView(Face):
         self.phase.observe(self.guarded(lambda phase: lab.scan(phase=phase)), "value")
         self.dose.observe(self.guarded(lambda dose: lab.scan(dlp_mgy_cm=dose)), "value")
         size = w.Layout(width=f"{SIDE}px", height=f"{SIDE}px", flex="0 0 auto")
-        self.picture, self.table, self.status = w.Image(layout=size), w.HTML(), w.HTML()
+        self.picture, self.table, self.status = AltImage(layout=size), w.HTML(), w.HTML()
         row = w.Layout(width="100%", align_items="center")
         self.widget = w.VBox(
             [
@@ -209,7 +214,7 @@ class WindowView(Face):
             )
             self.phase.value = lab.scanner.phase
             self.dose.value = min(DOSES, key=lambda dose: abs(dose - lab.scanner.dlp_mgy_cm))
-        self.picture.value = slices.encoded(lab.pixels, (SIDE, SIDE))
+        self.picture.show(slices.encoded(lab.pixels, (SIDE, SIDE)), lab.in_words())
         self.table.value = _as_table(lab.tissues)
         self.status.value = live(message or lab.told())
 

@@ -28,28 +28,24 @@ def test_every_view_and_what_is_not_there(server: Server, notebook: Notebook) ->
         return bool(box["height"] <= panel["height"] and box["width"] <= panel["width"])
 
     notebook.wait_for(lambda: lab.locator("tbody tr").count() == 6, "the table appears")
-    notebook.screenshot("results-1-table")
+    notebook.screenshot("results-table")
     assert fits()
     lab.get_by_label("gin", exact=True).focus()
     notebook.page.keyboard.press("Space")
     notebook.wait_for(lambda: lab.locator("tbody tr").count() == 7, "a key adds a method")
 
-    notebook.button("subjects").click()
-    said("A dot a test subject of T")
-    notebook.wait_for(lambda: lab.locator(".trace.scatter").count() == 4, "the dots appear")
-    notebook.screenshot("results-2-subjects")
+    def pictured(view: str, words: str) -> None:
+        notebook.button(view).click()
+        notebook.wait_for(
+            lambda: lab.locator(f'img[alt*="{words}"]').count() == 1, f"{view} has its picture"
+        )
+        notebook.screenshot(f"results-{view.replace(' ', '-')}")
+
+    pictured("subjects", "A dot a test subject of T")
     assert fits()
-    notebook.button("over shift").click()
-    said("over shift strength")
-    notebook.wait_for(lambda: lab.locator(".trace.scatter").count() == 14, "the curves appear")
-    notebook.screenshot("results-3-shift")
-    notebook.button("over α").click()
-    said("over α")
-    notebook.wait_for(lambda: lab.locator(".trace.scatter").count() == 4, "its curves appear")
-    notebook.screenshot("results-4-alpha")
-    notebook.button("worst cases").click()
-    notebook.wait_for(lambda: lab.locator("img").count() == 7, "the pictures appear")
-    notebook.screenshot("results-5-worst")
+    pictured("over shift", "over shift strength")
+    pictured("over α", "over α")
+    pictured("worst cases", "each method does worst on")
 
     lab.locator("select").nth(0).select_option("heart, MR to CT")
     said("no worst cases of hearts")
@@ -57,7 +53,7 @@ def test_every_view_and_what_is_not_there(server: Server, notebook: Notebook) ->
     lab.locator("select").nth(2).select_option("PA")
     lab.locator("select").nth(1).select_option("HD95 (mm)")
     said("heart, MR to CT: HD95 (mm) of PA")
-    notebook.screenshot("results-6-heart")
+    notebook.screenshot("results-heart")
     lab.locator("select").nth(0).select_option("heart, CT to MR")
     said("lacks 'ct_to_mr'")
     assert lab.locator("select").nth(0).input_value() == "heart, MR to CT"

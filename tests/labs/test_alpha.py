@@ -15,7 +15,15 @@ from toy import toy_study
 from cdseg_teach import slices
 from cdseg_teach.cohorts.study import Study
 from cdseg_teach.labs import contrast_view, predict, stepped_view
-from cdseg_teach.labs.alpha import CHECKPOINT, RECORDED, SCRATCH, AlphaLab, _picture, shown_slice
+from cdseg_teach.labs.alpha import (
+    CHECKPOINT,
+    RECORDED,
+    SCRATCH,
+    AlphaLab,
+    _picture,
+    describe,
+    shown_slice,
+)
 from cdseg_teach.labs.alpha_view import AlphaView
 from cdseg_teach.methods import Adversarial, OutputAdversarial, Supervised
 from cdseg_teach.problems import Problem
@@ -257,6 +265,12 @@ def test_goes_on_from_the_middle_of_a_recorded_run(
         AlphaLab(study, checkpoint, recorded=recorded, **FAST)
     with pytest.raises(Problem, match="the run's own study"):
         AlphaLab(toy_study(size=24), recorded=recorded, resume=state, **FAST)
+
+
+def test_the_picture_says_what_it_shows(view: AlphaView) -> None:
+    view.lab.run(2)
+    told = describe(view.lab, view.lab.frames[-1])
+    assert view.picture.alt == f"A slice of T with prediction and truth. {told}"
 
 
 def test_an_error_is_shown_and_pauses(view: AlphaView, monkeypatch: pytest.MonkeyPatch) -> None:

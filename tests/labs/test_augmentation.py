@@ -207,6 +207,7 @@ def test_controls_move_the_lab_and_follow_it(lab: AugmentationLab) -> None:
     assert view.used["GIN"].value
     assert view.used["GIN"].description == "3. GIN"
     assert (view.pictures[0].value == original, view.pictures[1].value == before) == (True, False)
+    assert view.pictures[1].alt == "draw 1, two of S-train-0, slice 3"
     view.used["Inversion"].value = False
     assert view.used["GIN"].description == "2. GIN"
     assert view.used["Inversion"].description == "Inversion"

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from ipywidgets.widgets.widget import _instances
 from results import ToyPack, rows_of
 
 import cdseg_teach as ct
+from cdseg_teach import plots
 from cdseg_teach.experiments.comparisons import comparisons
 from cdseg_teach.experiments.summaries import gains, scores
+from cdseg_teach.experiments.worst import WorstCase
 from cdseg_teach.labs.results import METRICS, OPENING, VIEWS
+from cdseg_teach.labs.results_still import case_picture
 from cdseg_teach.labs.results_view import ResultsView
 from cdseg_teach.problems import Problem
 
@@ -31,7 +36,7 @@ def lab(pack: ToyPack) -> ct.ResultsExplorer:
 def test_it_opens_on_the_first_table_there_is(lab: ct.ResultsExplorer) -> None:
     assert lab.settings.direction == "ge_to_swi"
     assert lab.settings.methods == OPENING
-    assert lab.in_words() == "brain, GE to SWI: DSC (%): 18 test subjects of 3 seeds."
+    assert lab.in_words() == "brain, GE to SWI: DSC (%), table: 18 test subjects of 3 seeds."
 
     class Hearts(ToyPack):
         def everything(self, direction: str) -> pd.DataFrame:
@@ -78,21 +83,85 @@ def test_dots_are_subjects(lab: ct.ResultsExplorer) -> None:
 
 
 def test_curves_have_a_run_a_seed(lab: ct.ResultsExplorer, pack: ToyPack) -> None:
-    found = lab.over_shift()
-    assert list(found) == list(OPENING)
+    found, lost = lab.over_shift()
+    assert (list(found), lost) == ([*OPENING], "")
     x, runs = found["source"]
     assert (x, runs.shape) == ([0, 0.5, 1, 1.5], (3, 4))
-    swept = pd.concat([pack.shift(), pack.everything("ge_to_swi").assign(shift=1)])
-    rows = swept.query("method == 'source' and domain == 'target' and seed == 1")
+    rows = pack.shift().query("method == 'source' and domain == 'target' and seed == 1")
     assert list(runs[1]) == pytest.approx(list(100 * rows.groupby("shift").dsc.mean()))
-    x, runs = lab.over_alpha()["on T"]
+    x, runs = lab.over_alpha()[0]["on T"]
     assert (x, runs.shape) == ([0, 0.1, 1, 10, 100], (3, 5))
+
+
+def test_who_lacks_a_point_is_left_out_and_named() -> None:
+    class Gaps(ToyPack):
+        def shift(self) -> pd.DataFrame:
+            rows = super().shift()
+            source = (rows.method == "source") & (rows.seed == 1) & (rows["shift"] == 1.5)
+            tent = (rows.method == "tent") & (rows["shift"] == 0)
+            return rows[~source & ~tent & (rows.method != "oracle")]
+
+        def worst(self, direction: str) -> list[WorstCase]:
+            return [case for case in super().worst(direction) if case.method != "tent"]
+
+    lab = ct.ResultsExplorer(Gaps(), view="over shift")
+    found, _ = lab.over_shift()
+    assert set(found) == {*OPENING} - {"tent", "oracle"}
+    assert found["source"][1].shape == (2, 4)
+    said = "left out, as a point is missing: source of seed 1; tent; oracle"
+    assert said in lab.in_words()
+    assert said in lab.picture().alt
+    lab.choose(view="worst cases")
+    for words in (lab.in_words(), lab.picture().alt):
+        assert "left out, without a case: tent" in words
+
+
+def test_what_is_counted_is_what_is_shown() -> None:
+    class Fewer(ToyPack):
+        def shift(self) -> pd.DataFrame:
+            return super().shift().query("seed < 2")
+
+    lab = ct.ResultsExplorer(Fewer(), view="over shift")
+    assert lab.counted() == "12 test subjects of 2 seeds"
+    lab.choose(view="over α")
+    assert lab.counted() == "36 test subjects of 3 seeds"  # of S and of T
+
+
+def test_the_pack_is_asked_once() -> None:
+    asked: list[str] = []
+
+    class Counting(ToyPack):
+        def shift(self) -> pd.DataFrame:
+            asked.append("shift")
+            return super().shift()
+
+        def worst(self, direction: str) -> list[WorstCase]:
+            asked.append(direction)
+            return super().worst(direction)
+
+    lab = ct.ResultsExplorer(Counting(), view="over shift")
+    for view in (*VIEWS, *VIEWS):
+        lab.choose(view=view)
+        lab.still()
+        lab.in_words()
+    assert asked == ["shift", "ge_to_swi"]
 
 
 def test_worst_cases_are_those_of_the_chosen_methods(lab: ct.ResultsExplorer) -> None:
     lab.choose(methods=("oracle", "source"), view="worst cases")
-    assert [case.method for case in lab.cases()] == ["source", "oracle"]
-    assert "source, sub-target3test05, seed 3, DSC 10 %, slice 11; oracle" in lab.in_words()
+    cases, lost = lab.cases()
+    assert ([case.method for case in cases], lost) == (["source", "oracle"], "")
+    told = "source, sub-target3test05, seed 3, slice 11, DSC 10 %; oracle"
+    assert told in lab.picture().alt
+
+
+def test_structures_that_are_taken_for_one_another_are_seen(pack: ToyPack) -> None:
+    case = pack.worst("ge_to_swi")[0]
+    label = np.zeros((1, 96, 96), np.uint8)
+    label[:, 20:40, 20:40], label[:, 50:70, 50:70] = 1, 2
+    case = replace(case, subject=replace(case.subject, label=label), prediction=label)
+    swapped = replace(case, prediction=np.choose(label, (0, 2, 1)).astype(np.uint8))
+    assert (case_picture(case, 2) != case_picture(swapped, 2)).any()
 
 
 def test_another_table_keeps_what_it_has(lab: ct.ResultsExplorer) -> None:
@@ -131,7 +200,8 @@ def test_every_view_is_a_picture_with_its_words(lab: ct.ResultsExplorer, view: s
     )
     alt = metadata["image/png"]["alt"]
     assert "source" in alt or view == "over α"
-    assert view == "table" or alt == lab.in_words()
+    assert lab.counted() in alt
+    assert len(lab.in_words()) < 90
     lab.widget.close()
 
 
@@ -140,7 +210,7 @@ def test_what_the_pack_lacks_is_said_in_its_place(lab: ct.ResultsExplorer, view:
     lab.choose(direction="mr_to_ct", view=view)
     assert "heart" in lab.picture().alt
     view_of = ResultsView(lab)
-    assert view_of.content.children == ()
+    assert view_of.picture.alt == lab.in_words()
     assert "heart" in view_of.status.value
 
 
@@ -162,7 +232,7 @@ def test_own_results_are_read_from_a_file(tmp_path: Path) -> None:
     lab = ct.ResultsExplorer.from_csv(tmp_path / "results.csv", view="over shift")
     assert lab.methods == lab.settings.methods == ("source", "gin")
     assert lab.table().loc["gin", "difference"] == "+30.0"
-    assert "results.csv has numbers alone" in lab.in_words()
+    assert "a results.csv has numbers alone" in lab.in_words()
 
 
 @pytest.mark.parametrize(
@@ -218,35 +288,57 @@ def test_a_problem_is_said_and_the_control_goes_back(
     assert [name for name, box in view.used.items() if box.value] == list(lab.settings.methods)
 
 
-def test_dots_and_curves_are_told_apart_without_colour(
-    lab: ct.ResultsExplorer, view: ResultsView
-) -> None:
-    view.controls["view"].value = "subjects"
-    *seeds, mean = view.figure.data
-    assert len({trace.marker.symbol for trace in seeds}) == len(seeds) == 3
-    np.testing.assert_allclose(mean.x, lab.dots().mean())
-    np.testing.assert_allclose(sorted(seeds[1].x), sorted(lab.dots().loc[1].to_numpy().ravel()))
-    assert seeds[1].text[0] == "sub-target1test00"
-    view.controls["view"].value = "over shift"
-    ribbons, lines = view.figure.data[::2], view.figure.data[1::2]
-    assert [line.name for line in lines] == list(OPENING)
-    assert len({line.marker.symbol for line in lines}) == len(lines)
-    runs = lab.over_shift()["tent"][1]
-    tent = list(OPENING).index("tent")
-    np.testing.assert_allclose(lines[tent].y, runs.mean(axis=0))
-    assert max(ribbons[tent].y) == pytest.approx(runs.max())
-    view.controls["view"].value = "over α"
-    assert list(view.figure.layout.xaxis.ticktext) == ["0", "0.1", "1", "10", "100"]
-    assert len(view.figure.data) == 4
+def test_dots_and_curves_are_told_apart_without_colour(lab: ct.ResultsExplorer) -> None:
+    lab.choose(view="subjects")
+    *lines, means = lab.picture().axes[0].get_lines()
+    seeds = {line.get_marker() for line in lines}
+    assert len(seeds) == 3
+    np.testing.assert_allclose(means.get_xdata(), lab.dots().mean())
+    np.testing.assert_allclose(lines[0].get_xdata(), lab.dots().loc[0, OPENING[0]])
+    lab.choose(view="over shift")
+    drawn = [*lab.picture().axes[0].get_lines()]
+    assert len({line.get_marker() for line in drawn}) == len(drawn) == len(OPENING)
+    runs = lab.over_shift()[0]["tent"][1]
+    np.testing.assert_allclose(drawn[OPENING.index("tent")].get_ydata(), runs.mean(axis=0))
 
 
 def test_every_control_has_a_description(view: ResultsView) -> None:
-    controls = (*view.used.values(), *(view.controls[n] for n in ("direction", "metric")))
-    assert all(control.description for control in controls)
+    assert all(control.description for control in (*view.controls.values(), *view.used.values()))
 
 
-def test_pictures_are_shown_with_where_they_are_from(view: ResultsView) -> None:
-    view.controls["view"].value = "worst cases"
-    title, image = view.pictures.children[0].children
-    assert "sub-target3test05, seed 3" in title.value
-    assert bytes(image.value).startswith(b"\x89PNG")
+@pytest.mark.parametrize("name", VIEWS[1:])
+def test_a_view_is_one_picture_with_alternative_text(
+    lab: ct.ResultsExplorer, view: ResultsView, name: str
+) -> None:
+    view.controls["view"].value = name
+    assert view.content.children == (view.picture,)
+    assert (view.picture.value, view.picture.alt) == lab.still()
+    view.controls["view"].value = "table"
+    assert view.content.children == (view.table,)
+
+
+def test_a_picture_is_drawn_once(
+    lab: ct.ResultsExplorer, view: ResultsView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times: list[str] = []
+
+    def drawn(lab: ct.ResultsExplorer) -> plots.Picture:
+        times.append(lab.settings.view)
+        return plots.Picture(alt="drawn")
+
+    monkeypatch.setattr("cdseg_teach.labs.results_still.drawn", drawn)
+    view.controls["view"].value = "subjects"
+    lab.still()
+    view.used["gin"].value = True
+    assert times == ["subjects", "subjects"]
+
+
+def test_looking_around_leaves_no_widgets_behind(view: ResultsView) -> None:
+    def around() -> int:
+        for direction in ("mr_to_ct", "ge_to_swi"):
+            view.controls["direction"].value = direction
+            for name in VIEWS:
+                view.controls["view"].value = name
+        return len(_instances)
+
+    assert around() == around()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -163,6 +165,22 @@ def test_beyond_its_memory_every_second_look_goes(
     assert [look.step for look in lab.frames] == [0, 4, 6]
 
 
+def test_structures_that_are_taken_for_one_another_are_seen(lab: ct.TestTimeLab) -> None:
+    source, target = copy(lab.study.source), copy(lab.study.target)
+    source.structures = target.structures = ("LV", "RV")
+    lab.study = replace(lab.study, source=source, target=target)
+    mask = np.zeros(lab.frames[0].mask.shape, np.uint8)
+    mask[4:12, 4:12], mask[18:26, 18:26] = 1, 2
+    look = replace(lab.frames[0], mask=mask)
+    swapped = replace(look, mask=np.choose(mask, (0, 2, 1)).astype(np.uint8))
+    assert (model.shown_slice(lab, look) != model.shown_slice(lab, swapped)).any()
+    (named,) = model._picture(lab).legends
+    assert [text.get_text() for text in named.get_texts()] == ["LV", "RV"]
+    view = TestTimeView(lab)
+    assert "<b>RV</b>" in view.legend.value
+    view.widget.close()
+
+
 def test_the_denoiser_is_trained_once_when_first_needed(
     study: Study, learner: Supervised, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,6 +228,9 @@ def test_looking_back_shows_the_run_as_it_was(view: TestTimeView) -> None:
     assert "step <b>1</b>" in view.numbers.value
     assert f"→ {lab.frames[1].entropy:.2g}" in view.numbers.value
     assert view.pictures[1].value != last
+    dsc = f"DSC {lab.frames[1].dsc:.0%}"
+    assert view.pictures[1].alt.startswith("Slice of T-test-0, prediction after update 1: ")
+    assert view.pictures[1].alt.endswith(f"{dsc}.")
     assert view.figure.layout.shapes[-1].visible
     view.step.click()
     assert lab.step_count == 6

@@ -25,6 +25,7 @@ def test_controls_change_what_is_seen() -> None:
     overlay.value = False
     seen.append(image.value)
     assert len(set(seen)) == 5
+    assert image.alt == f"two, slice {z.value} of subject toy, without outlines."
     assert repr(viewer) == f"SliceViewer(toy, two, slice {z.value})"
 
 

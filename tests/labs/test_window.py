@@ -72,6 +72,7 @@ def test_controls_change_the_lab_and_what_is_seen(lab: WindowLab) -> None:
         seen.add(view.picture.value)
     assert len(seen) == 6
     assert repr(lab) == "WindowLab(unenhanced, 0.762 mGy·cm, level -600 HU, width 1500 HU)"
+    assert "unenhanced, level -600 HU, width 1500 HU" in view.picture.alt
     assert "0.762 mGy·cm, about 0.011 mSv" in view.status.value
     assert view.table.value.count("<tr>") == len(TISSUES)
     view.widget.close()
