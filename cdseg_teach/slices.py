@@ -29,8 +29,8 @@ OUTLINE = {"prediction": ORANGE, "truth": "#FFFFFF"}
 # Light and dark differ as well as the hue, so that a print in grey still tells the three apart.
 ERRORS = {"hit": BLUE, "false alarm": ORANGE, "missed": YELLOW}
 # Of label 1, 2, ...; an eighth is as the first. Of all orders one whose structures that touch in a
-# slice of a heart differ most in light: by 13 of 100 (CIE L*) or more. Others may be as light as each
-# other, so that a print in grey tells neighbours apart and no more.
+# slice of a heart differ most in light: by 13 of 100 (CIE L*) or more. Others may be equally light,
+# so that a print in grey tells neighbours apart and no more.
 STRUCTURES = (ORANGE, BLUE, GREEN, PINK, YELLOW, RED, SKY)
 
 

@@ -47,13 +47,26 @@ KNOBS = {
     "Fourier": Knob(a.Fourier, "radius", 16, "cycles a slice below which amplitudes are another's"),
     "Synthesis": Knob(a.Synthesis, "weight", 1, "of what is painted from the label"),
 }
-_WORN = ("Low resolution", "Gamma", "Bias field", "Noise")
-#: Row of the table -> its transforms with their own strengths, and the probability of each.
+
+
+def _row(stack: a.Stack) -> tuple[dict[str, float], float]:
+    """Transform -> strength of a stack, and the probability that its steps share."""
+    names = {knob.kind: name for name, knob in KNOBS.items()}
+    (probability,) = {probability for _, probability in stack.steps}
+    strengths = {}
+    for step, _ in stack.steps:
+        # What is painted is a stack of its own, which begins with the painting.
+        transform: Any = step.steps[0][0] if isinstance(step, a.Stack) else step
+        strengths[names[type(transform)]] = float(transform.strength)
+    return strengths, probability
+
+
+#: Row of the table -> its transforms with their strengths, and the probability of each.
 PRESETS = {
-    "augmentation": (("Inversion", *_WORN), 0.5),
-    "gin": (("GIN",), 1.0),
-    "synthesis": (("Synthesis", *_WORN), 0.5),
-    "fourier": (("Fourier",), 0.5),
+    "augmentation": _row(a.ORDINARY),
+    "gin": _row(a.RANDOM_NETWORKS),
+    "synthesis": _row(a.SYNTHETIC),
+    "fourier": ({"Fourier": KNOBS["Fourier"].default}, 0.5),  # its stack needs images of T
 }
 LINES = {
     "original": (slices.BLACK, "solid", 4),
@@ -136,16 +149,16 @@ class AugmentationLab(Shown):
     def preset(self) -> str | None:
         """The row of `PRESETS` whose transforms these are, or None. A live attribute."""
         now = [*self._strengths.items()], self._probability
-        return next((row for row in PRESETS if _preset(row) == now), None)
+        return next((row for row, (s, p) in PRESETS.items() if ([*s.items()], p) == now), None)
 
     @preset.setter
     def preset(self, row: str) -> None:
         if row not in PRESETS:
             raise Problem(f"no row {row!r} of augmentation; use one of {', '.join(PRESETS)}")
-        steps, probability = _preset(row)
-        for name, value in steps:
+        strengths, probability = PRESETS[row]
+        for name, value in strengths.items():
             self._draw(self._transform(name, value), 1)  # a Problem before anything is changed
-        self._strengths, self._probability = dict(steps), probability
+        self._strengths, self._probability = dict(strengths), probability
 
     def look(self, channel: int | None = None, z: int | None = None) -> None:
         """Show another channel or another slice."""
@@ -186,7 +199,7 @@ class AugmentationLab(Shown):
             "Draws are what a network is given in training; numbers say the order. Fourier takes "
             f"amplitudes from {len(target.splits['train'].names)} unlabelled training subjects "
             f"({target.name}) and so sees target images, the others the source alone. Synthesis "
-            "paints from the label; in the table's row it also blurs what it painted, every time. "
+            "paints from the label and blurs what it painted. "
             "MixStyle acts in the network: it has no picture, and is not in here."
         )
 
@@ -194,7 +207,8 @@ class AugmentationLab(Shown):
         if name == "Fourier":
             return a.Fourier(self._styles, round(value))
         if name == "Synthesis":
-            return a.Synthesis(value, structures=len(self.study.source.structures))
+            several = max(a.Synthesis.structures, len(self.study.source.structures))
+            return a.painted(a.Synthesis(value, several))
         return KNOBS[name].kind(value)  # type: ignore[call-arg]
 
     @cached_property
@@ -254,11 +268,6 @@ class AugmentationLab(Shown):
         histograms.draw(places["h"], self.histograms(planes), LINES)
         histograms.explain(figure, places["h"])
         return figure
-
-
-def _preset(row: str) -> tuple[list[tuple[str, float]], float]:
-    names, probability = PRESETS[row]
-    return [(name, KNOBS[name].default) for name in names], probability
 
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> float:

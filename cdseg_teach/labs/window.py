@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import html
-from functools import cached_property
 from typing import Any
 
 import ipywidgets as w
@@ -15,7 +14,7 @@ from matplotlib.patches import Rectangle
 from cdseg_teach import plots, slices
 from cdseg_teach.anatomy import HeartMaps, heart_subjects
 from cdseg_teach.labs.display import AltImage, Face, Shown, live, with_tooltip
-from cdseg_teach.problems import check_index
+from cdseg_teach.problems import Problem, check_index
 from cdseg_teach.scanners import HEART_CT, CtScanner, render, window, without_artefacts
 from cdseg_teach.scanners.ct import ENHANCEMENT_HU, attenuation
 
@@ -26,6 +25,7 @@ WINDOWS = {
     "lung": (-600.0, 1500.0),
     "bone": (400.0, 1800.0),
 }
+LEVELS, WIDTHS = (-1000, 1000), (10, 2000)  # in HU, from and to
 DOSES = tuple(HEART_CT.dlp_mgy_cm / 2**halves for halves in range(9))
 TISSUES = {
     "blood, left": "left_blood",
@@ -81,9 +81,23 @@ class WindowLab(Shown):
         self.z = int((label > 0).sum(axis=(1, 2)).argmax()) if z is None else z
         check_index("slice", self.z, len(label))
         self._maps = _one_slice(maps, self.z)
+        self.look(scanner.level_hu, scanner.width_hu)
+        self.scan()
 
     def look(self, level_hu: float, width_hu: float) -> None:
-        """Look through another window: what lies half a width below the level is black."""
+        """Look through another window: what lies half a width below the level is black.
+
+        Raises
+        ------
+        Problem
+            Beyond `LEVELS` or `WIDTHS`.
+        """
+        for name, value, (low, high) in (
+            ("level", level_hu, LEVELS),
+            ("width", width_hu, WIDTHS),
+        ):
+            if not low <= value <= high:
+                raise Problem(f"{name} {value:g} HU is out of range; choose from {low} to {high}")
         self.scanner = dataclasses.replace(self.scanner, level_hu=level_hu, width_hu=width_hu)
 
     def scan(self, phase: str | None = None, dlp_mgy_cm: float | None = None) -> None:
@@ -91,11 +105,15 @@ class WindowLab(Shown):
         asked = {"phase": phase, "dlp_mgy_cm": dlp_mgy_cm}
         changed: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
         self.scanner = dataclasses.replace(self.scanner, **changed)
+        self._hu = self._rendered(self.scanner)
+        noise = self._hu - self._rendered(without_artefacts(self.scanner))
+        #: Standard deviation in HU of the noise in the slice's heart, as it was drawn.
+        self.noise_hu = float(noise[self._maps.label()[0, 0] > 0].std())
 
     @property
     def pixels(self) -> np.ndarray:
         """The slice as uint8 [Y, X], hung as radiologists do; black is below the window."""
-        seen = window(self._hu(self.scanner), self.scanner.level_hu, self.scanner.width_hu)
+        seen = window(self._hu, self.scanner.level_hu, self.scanner.width_hu)
         return slices.upright((255 * seen).byte().numpy(), self._maps.grid.affine)
 
     @property
@@ -106,20 +124,10 @@ class WindowLab(Shown):
         return dict(zip(TISSUES, zip(hu.tolist(), seen.tolist(), strict=True), strict=True))
 
     @property
-    def noise_hu(self) -> float:
-        """Standard deviation in HU of the noise in the slice's heart, as it was drawn."""
-        noise = self._hu(self.scanner) - self._hu(without_artefacts(self.scanner))
-        return float(noise[self._heart].std())
-
-    @property
     def _window_in_words(self) -> str:
         return f"level {self.scanner.level_hu:g} HU, width {self.scanner.width_hu:g} HU"
 
-    @cached_property
-    def _heart(self) -> torch.Tensor:
-        return self._maps.label()[0, 0] > 0
-
-    def _hu(self, scanner: CtScanner) -> torch.Tensor:
+    def _rendered(self, scanner: CtScanner) -> torch.Tensor:
         return render(self._maps, scanner, [self.seed], spread=0)[0, 0, 0]
 
     def __repr__(self) -> str:
@@ -168,8 +176,12 @@ class WindowView(Face):
         self.lab = lab
         wide = {"layout": w.Layout(width="auto", flex="1 1 0"), "continuous_update": False}
         style = {"description_width": "initial"}
-        self.level = w.IntSlider(description="Level (HU)", min=-1000, max=1000, step=10, **wide)
-        self.width = w.IntSlider(description="Width (HU)", min=10, max=2000, step=10, **wide)
+        self.level = w.IntSlider(
+            description="Level (HU)", min=LEVELS[0], max=LEVELS[1], step=10, **wide
+        )
+        self.width = w.IntSlider(
+            description="Width (HU)", min=WIDTHS[0], max=WIDTHS[1], step=10, **wide
+        )
         self.phase = w.Dropdown(description="Contrast phase", options=[*ENHANCEMENT_HU])
         self.dose = w.SelectionSlider(
             description="Dose (mGy·cm)", options=[(f"{d:.3g}", d) for d in DOSES], **wide

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from cdseg_teach.anatomy import HEART_GRID, heart_subjects
 from cdseg_teach.labs.window import DOSES, TISSUES, WINDOWS, WindowLab, WindowView
 from cdseg_teach.problems import Problem
-from cdseg_teach.scanners import HEART_CT
+from cdseg_teach.scanners import HEART_CT, CtScanner
 
 MAPS = heart_subjects([1])
 
@@ -33,8 +34,31 @@ def test_a_window_is_black_below_and_white_above(lab: WindowLab) -> None:
         lab.look(level, 200)
         assert lab.tissues["myocardium"] == (hu, pytest.approx(seen))
     assert (lab.pixels == 255).any()
-    with pytest.raises(Problem, match="width"):
-        lab.look(0, 0)
+    before = lab.scanner
+    for level, width, said in (
+        (0, 0, "width 0 HU"),
+        (2000, 400, "level 2000 HU is out of range; choose from -1000 to 1000"),
+        (0, float("nan"), "width"),
+    ):
+        with pytest.raises(Problem, match=said):
+            lab.look(level, width)
+    assert lab.scanner == before
+
+
+def test_only_a_scan_renders(lab: WindowLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    times: list[str] = []
+
+    def rendered(self: WindowLab, scanner: CtScanner) -> torch.Tensor:
+        times.append(scanner.phase)
+        return torch.rand(HEART_GRID.shape[1:])
+
+    monkeypatch.setattr(WindowLab, "_rendered", rendered)
+    view = WindowView(lab)
+    view.level.value, view.width.value = 100, 500
+    assert times == []
+    view.phase.value = "unenhanced"
+    assert times == ["unenhanced"] * 2  # with noise and without
+    view.widget.close()
 
 
 def test_without_contrast_blood_and_muscle_cannot_be_told_apart(lab: WindowLab) -> None:

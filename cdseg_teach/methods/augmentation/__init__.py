@@ -7,7 +7,7 @@ from cdseg_teach.methods.augmentation.gin import GIN
 from cdseg_teach.methods.augmentation.inversion import Inversion
 from cdseg_teach.methods.augmentation.mixstyle import MixStyle
 from cdseg_teach.methods.augmentation.noise import Noise
-from cdseg_teach.methods.augmentation.presets import ORDINARY, RANDOM_NETWORKS, SYNTHETIC
+from cdseg_teach.methods.augmentation.presets import ORDINARY, RANDOM_NETWORKS, SYNTHETIC, painted
 from cdseg_teach.methods.augmentation.resolution import LowResolution
 from cdseg_teach.methods.augmentation.stack import Stack
 from cdseg_teach.methods.augmentation.synthesis import Synthesis
@@ -29,5 +29,6 @@ __all__ = [
     "Stack",
     "Synthesis",
     "Transform",
+    "painted",
     "to_device",
 ]

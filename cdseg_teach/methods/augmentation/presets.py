@@ -16,7 +16,12 @@ _ARTEFACTS = ((LowResolution(), 0.5), (Gamma(), 0.5), (BiasField(), 0.5), (Noise
 ORDINARY = Stack(((Inversion(), 0.5), *_ARTEFACTS))
 #: GIN alone: its weight, uniform from 0 to 1, leaves slices near what they were often enough.
 RANDOM_NETWORKS = Stack(((GIN(), 1.0),))
-# What is painted has edges that no scanner makes.
-_PAINTED = Stack(((Synthesis(), 1.0), (LowResolution(), 1.0)))
+
+
+def painted(synthesis: Synthesis) -> Stack:
+    """Paint, and blur what was painted, which has edges that no scanner makes."""
+    return Stack(((synthesis, 1.0), (LowResolution(), float(synthesis.strength > 0))))
+
+
 #: Half of the slices painted from their labels, and all of them worn by ordinary artefacts.
-SYNTHETIC = Stack(((_PAINTED, 0.5), *_ARTEFACTS))
+SYNTHETIC = Stack(((painted(Synthesis()), 0.5), *_ARTEFACTS))
