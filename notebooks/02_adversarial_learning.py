@@ -438,5 +438,3 @@ check(ramp, lambda p: schedules.dann(length=1)(p), progress)
 #   features equal can make them wrong. Here both scanners see the same kind of people.
 # * α, steps and warm-up were chosen with labels of T, on development patients. Without any label of
 #   T one has to trust them.
-#
-# Next: [03 Augmentation](03_augmentation.ipynb).

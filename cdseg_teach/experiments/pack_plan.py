@@ -107,6 +107,10 @@ ENTRIES = {
 }
 
 
+#: Those that do not ship yet: hours of computing, `cdseg-teach pack build --only NAME`.
+TO_COME = ("ge_to_swi", "mr_to_ct", "ct_to_mr", "shift", "scenes")
+
+
 def brain_reference() -> list[float]:
     """One brain as both scanners show it, coarse enough to be the same on every processor.
 
