@@ -111,5 +111,5 @@ def test_a_gallery_is_as_high_as_its_pictures() -> None:
 
 
 def test_intervals_are_said_in_words() -> None:
-    words = figures()[-1].alt
+    words = figures()[-2].alt
     assert "brain: adversarial +20 (+10 to +31), tent -1 (-3 to +1); heart: adversarial" in words

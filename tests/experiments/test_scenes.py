@@ -15,7 +15,7 @@ from toy import toy_study
 
 from cdseg_teach.cohorts.study import Split
 from cdseg_teach.experiments import jobs, scenes
-from cdseg_teach.experiments.executors import Here
+from cdseg_teach.experiments.executors import Here, one_thread
 from cdseg_teach.experiments.jobs import Job, train_start
 from cdseg_teach.experiments.recipes import learner_of
 from cdseg_teach.experiments.scenes import (
@@ -36,7 +36,8 @@ STEPS = 2
 
 @pytest.fixture(scope="module")
 def stage():
-    return Stage.built(SMALL, 0, STEPS, "cpu")
+    with one_thread():  # as jobs compute
+        yield Stage.built(SMALL, 0, STEPS, "cpu")
 
 
 @pytest.fixture(scope="module")
