@@ -42,7 +42,7 @@ test: lint
 notebooks: $(READY)
 	$(BIN)/python data_scripts/run_notebooks.py
 
-# Build what is missing or stale in the lecture pack: an hour on two cores.
+# Build what is missing or stale in the lecture pack: hours on two cores; interrupt it as you like.
 pack: $(READY)
 	$(BIN)/cdseg-teach pack build
 
