@@ -15,14 +15,23 @@ from cdseg_teach.cohorts.study import Study
 from cdseg_teach.methods import Adversarial, Learner, OutputAdversarial, Supervised
 from cdseg_teach.methods.augmentation import ORDINARY, RANDOM_NETWORKS, SYNTHETIC, Fourier, Stack
 from cdseg_teach.methods.sampling import SliceBatches
-from cdseg_teach.methods.test_time import BatchStatistics, ClassPrior, DenoisingPrior, Tent
+from cdseg_teach.methods.test_time import (
+    BatchStatistics,
+    ClassPrior,
+    DenoisingPrior,
+    Tent,
+    denoiser_of,
+)
 from cdseg_teach.methods.test_time.base import Adaptation
 from cdseg_teach.problems import Problem
 
-#: What a method may see.
+#: What a method may see. One that adapts at test time is given a network, and sees what it was
+#: trained on no more.
 SOURCE = "source data"
 TARGET_IMAGES = "target images"
-AT_HAND = "source data, the image at hand"
+TARGET_LABELS = "target labels"
+NETWORK = "a trained network"
+AT_HAND = "the image at hand"
 
 SOURCE_STEPS = 500
 ADAPTATION_STEPS = 500
@@ -162,7 +171,8 @@ def _at_test_time(
 ) -> Adaptation:
     options: dict[str, Any] = {} if kind is BatchStatistics else {"steps": schedule_steps}
     if kind is DenoisingPrior:
-        options["seed"] = seed
+        # Without a bar: in a table it is one job of many.
+        options |= {"seed": seed, "denoiser": denoiser_of(start, seed=seed, progress=iter)}
     return kind(start, **options)
 
 
@@ -179,9 +189,10 @@ def _adapted(start: str, **options: Any) -> Method:
 
 
 def _test_time(
-    kind: Callable[..., Adaptation], steps: int, control: str, start: str = "source"
+    kind: Callable[..., Adaptation], steps: int, control: str, start: str = "source", of_s: str = ""
 ) -> Method:
-    return Method(partial(_at_test_time, kind), AT_HAND, steps, start=start, control=control)
+    sees = ", ".join(filter(None, (NETWORK, of_s, AT_HAND)))
+    return Method(partial(_at_test_time, kind), sees, steps, start=start, control=control)
 
 
 METHODS = {
@@ -205,8 +216,8 @@ METHODS = {
     "batch_statistics": _test_time(BatchStatistics, 0, "source"),
     # What they do beyond the statistics that they use.
     "tent": _test_time(Tent, 10, "batch_statistics"),
-    "class_prior": _test_time(ClassPrior, 10, "batch_statistics"),
-    "denoising_prior": _test_time(DenoisingPrior, 40, "source"),
+    "class_prior": _test_time(ClassPrior, 10, "batch_statistics", of_s="class shares of S"),
+    "denoising_prior": _test_time(DenoisingPrior, 40, "source", of_s="labels of S"),
     "synthesis_longer": Method(
         partial(_longer, augment=SYNTHETIC),
         SOURCE,
@@ -218,7 +229,7 @@ METHODS = {
         "synthesis", kind=OutputAdversarial, with_features=True, augment=SYNTHETIC
     ),
     "gin_batch_statistics": _test_time(BatchStatistics, 0, "gin", start="gin"),
-    "oracle": Method(_on_target, "target images, target labels", SOURCE_STEPS),
+    "oracle": Method(_on_target, f"{TARGET_IMAGES}, {TARGET_LABELS}", SOURCE_STEPS),
 }
 #: The lecture's table, with a control and the reference: what the pack holds.
 LECTURE_ROWS = (

@@ -41,11 +41,11 @@ OPENING = ("source", "adversarial", "augmentation", "synthesis", "tent", "oracle
 ALL = "all"
 _DOMAINS = {"source": "on S", "target": "on T"}
 #: What a method may see, in a table's few letters.
-_SEES = {
+_IN_SHORT = {
     recipes.SOURCE: "S",
-    f"{recipes.SOURCE}, {recipes.TARGET_IMAGES}": "S, images of T",
-    recipes.AT_HAND: "S, image at hand",
-    recipes.METHODS["oracle"].sees: "images of T, labels",
+    recipes.TARGET_IMAGES: "images of T",
+    recipes.TARGET_LABELS: "labels of T",
+    recipes.NETWORK: "network",
 }
 #: Name of a curve -> x [points], and its runs [seeds, points].
 Curves = dict[str, tuple[list[float], np.ndarray]]
@@ -148,7 +148,7 @@ class ResultsExplorer(Shown):
         if key not in self._gains:
             self._gains[key] = gains(rows, metric)
         known = {
-            name: _SEES[recipes.METHODS[name].sees]
+            name: _in_short(recipes.METHODS[name].sees)
             for name in self.methods
             if name in recipes.METHODS
         }
@@ -343,6 +343,12 @@ def _results(path: Path) -> pd.DataFrame:
     if rows.duplicated(key).any():
         raise Problem(f"{path}: has a subject twice; give a results.csv of one alpha")
     return rows
+
+
+def _in_short(sees: str) -> str:
+    for said, shorter in _IN_SHORT.items():
+        sees = sees.replace(said, shorter)
+    return sees
 
 
 def _check(what: str, values: Iterable[Any], known: Iterable[Any]) -> None:

@@ -13,7 +13,7 @@ from cdseg_teach.methods.normalisation import running_statistics
 from cdseg_teach.methods.sampling import seed_for
 from cdseg_teach.methods.supervised import soft_dice
 from cdseg_teach.methods.test_time.base import Adaptation, Loss, Statistics, class_count
-from cdseg_teach.methods.test_time.denoiser import train_denoiser
+from cdseg_teach.methods.test_time.denoiser import BAR, Progress, train_denoiser
 from cdseg_teach.methods.test_time.tent import entropy
 from cdseg_teach.networks import seeded_weights
 
@@ -63,13 +63,7 @@ class DenoisingPrior(Adaptation):
     ) -> None:
         super().__init__(learner, steps=steps, learning_rate=learning_rate, **options)
         self.seed = seed
-        if denoiser is None:
-            assert learner.source.labels is not None
-            labels = learner.source.labels.cpu().numpy()
-            denoiser = train_denoiser(
-                labels, class_count(learner), seed=seed, device=learner.device
-            )
-        self.denoiser = denoiser
+        self.denoiser = denoiser_of(learner, seed=seed) if denoiser is None else denoiser
 
     def _adaptable(self, network: nn.Module) -> nn.Module:
         with seeded_weights(seed_for("normaliser", self.seed)):
@@ -82,6 +76,13 @@ class DenoisingPrior(Adaptation):
 
     def _loss(self) -> Loss:
         return _Disagreement(self.denoiser)
+
+
+def denoiser_of(learner: Learner, *, seed: int = 0, progress: Progress = BAR) -> nn.Module:
+    """A denoiser of the labels that a learner was trained on; see `train_denoiser`."""
+    assert learner.source.labels is not None
+    labels, device = learner.source.labels.cpu().numpy(), learner.device
+    return train_denoiser(labels, class_count(learner), seed=seed, device=device, progress=progress)
 
 
 class Normaliser(nn.Module):
