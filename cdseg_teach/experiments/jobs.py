@@ -3,7 +3,7 @@
 First come the learners that are trained from scratch on S, one of each kind a seed: some rows are
 such a learner, others begin with one, and one training serves every target. Each further job trains
 one method at one alpha. Every job computes on one thread, so that its numbers depend neither on the
-executor nor on what else is running.
+executor nor on what else is running; its seconds are those that the processor worked for it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ Studies = Callable[..., Study]
 
 @dataclass(frozen=True)
 class Job:
-    """One method, trained and evaluated on the study of one seed; see `recipes.learner_of`."""
+    """One method, trained and evaluated on the study of one seed; see `recipes.learner_of`.
+
+    It is evaluated on the test subjects of `domains`, of which T has to be one.
+    """
 
     studies: Studies
     method: str
@@ -50,6 +53,7 @@ class Job:
     alpha: float
     steps: int | None = None
     device: str = "auto"
+    domains: tuple[str, ...] = ("source", "target")
 
     @property
     def step_count(self) -> int:
@@ -60,7 +64,7 @@ class Job:
     @property
     def trains(self) -> bool:
         """Whether its row learns before it sees a test subject."""
-        return METHODS[self.method].sees != AT_HAND
+        return AT_HAND not in METHODS[self.method].sees
 
     @property
     def start(self) -> str | None:
@@ -132,7 +136,7 @@ def run_jobs(
 
         def submit(name: str, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
             file = keep / f"{name}.pkl" if keep else None
-            future = executor.submit(_once, file, function, *arguments)
+            future = executor.submit(once, file, function, *arguments)
             started.append(future)
             future.add_done_callback(lambda _: bar.update())
             return future
@@ -176,7 +180,7 @@ def estimate(jobs: Sequence[Job]) -> str:
     return f"{runs}, {total} steps of training: about {long} on {cores}"
 
 
-def _once(file: Path | None, function: Callable[..., Any], *arguments: Any) -> Any:
+def once(file: Path | None, function: Callable[..., Any], *arguments: Any) -> Any:
     """What a function gives, or gave when it was called for this file before."""
     if file is None:
         return function(*arguments)
@@ -205,7 +209,7 @@ def train_start(job: Job) -> Start:
 
 
 def run_job(job: Job, start: Start | None = None) -> Outcome:
-    """Train one method and evaluate it on the test subjects of both domains."""
+    """Train one method and evaluate it on the test subjects of its domains."""
     with one_thread():
         study, begun = job.studies(seed=job.seed), None
         if start is not None:
@@ -215,6 +219,7 @@ def run_job(job: Job, start: Start | None = None) -> Outcome:
             # All weights of a row from scratch are new; only the source learner is what it was.
             known = begun if job.method == "source" else None
             return _outcome(job, study, begun, known, Training(start.seconds))
+        began = time.process_time()
         learner = predictor_of(
             job.method,
             study,
@@ -224,8 +229,9 @@ def run_job(job: Job, start: Start | None = None) -> Outcome:
             steps=job.steps,
             device=job.device,
         )
-        # A test-time method adapts when it predicts.
-        training = train(learner, job.step_count) if isinstance(learner, Learner) else Training(0.0)
+        # A test-time method adapts when it predicts; what it needs for that has been made by now.
+        made = Training(time.process_time() - began)
+        training = train(learner, job.step_count) if isinstance(learner, Learner) else made
         before = start.seconds if start else 0.0
         return _outcome(
             job, study, learner, begun, replace(training, seconds=before + training.seconds)
@@ -240,9 +246,9 @@ def _start_of(job: Job, study: Study) -> Learner:
 
 def train(learner: Learner, n: int) -> Training:
     """Let a learner take `n` steps."""
-    began = time.perf_counter()
+    began = time.process_time()
     reports = list(steps(learner, n, progress=False))
-    return Training(time.perf_counter() - began, reports)
+    return Training(time.process_time() - began, reports)
 
 
 def _outcome(
@@ -262,16 +268,17 @@ def _outcome(
         "alpha": job.alpha if row.has_alpha else float("nan"),
     }
     predictor = Remembering(learner)
-    tables = [
-        evaluate(predictor, cohort.test, cohort.structures).assign(domain=domain)
+    tables = {
+        domain: evaluate(predictor, cohort.test, cohort.structures).assign(domain=domain)
         for domain, cohort in (("source", seen.source), ("target", seen.target))
-    ]
+        if domain in job.domains
+    }
     adapting = 0.0 if isinstance(learner, Learner) else predictor.seconds
     seconds = round(training.seconds + adapting, 3)
-    rows = pd.concat(tables, ignore_index=True).assign(**run, seconds=seconds)
+    rows = pd.concat(tables.values(), ignore_index=True).assign(**run, seconds=seconds)
     how = {"sees": row.sees, "channels": " ".join(seen.source.channels), "steps": job.step_count}
     facts = facts_of(learner, seen, begun, training.reports, predictor)
-    worst = worst_case(predictor, study, seen, tables[1], job.method)
+    worst = worst_case(predictor, study, seen, tables["target"], job.method)
     return Outcome(rows, run | how | {"seconds": seconds} | facts, worst)
 
 

@@ -75,7 +75,7 @@ def test_a_test_time_row_adapts_what_its_start_learned():
     assert 0 < tent["parameters_changed"] < tent["parameters"]
     assert statistics["parameters_changed"] == source["parameters_changed"] == 0
     assert math.isnan(tent["a_distance"])
-    assert tent["sees"] == gin["sees"] == "source data, the image at hand"
+    assert tent["sees"] == gin["sees"] == "a trained network, the image at hand"
     assert len(rows[1].rows) == len(rows[0].rows)
 
 
