@@ -102,9 +102,10 @@ class LecturePack:
         return load_cases(self._file(direction, f"{direction}_worst.npz"))
 
     def shift(self) -> pd.DataFrame:
-        """The rows of all methods at several shift strengths, `shift`; 1 is the target's own."""
+        """The rows of all methods on T at several strengths, `shift`; 1 is the target's own."""
         rows, whole = pd.read_csv(self._file("shift", "shift.csv")), self.everything("ge_to_swi")
-        same = whole[whole.seed.isin(rows.seed)].assign(shift=1.0)
+        on_t = whole[whole.seed.isin(rows.seed) & (whole.domain == "target")]
+        same = on_t.assign(shift=1.0)
         return pd.concat([rows, same], ignore_index=True)
 
     def scenes(self) -> pd.DataFrame:

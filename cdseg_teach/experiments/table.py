@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -179,9 +179,10 @@ def shift_curves(
     executor: Executor | None = None,
     keep: Path | None = None,
 ) -> Results:
-    """A table at each shift strength, with one more column, `shift`.
+    """A table at each shift strength, of T alone, with one more column, `shift`.
 
-    S is the same at every strength, so what learns from S alone is trained once a seed.
+    S is the same at every strength, so what learns from S alone is trained once a seed, and
+    scores on S stand in the table at full strength.
 
     Parameters
     ----------
@@ -193,7 +194,7 @@ def shift_curves(
         As in `table`.
     """
     jobs = {
-        job: shift
+        replace(job, domains=("target",)): shift
         for shift in shifts
         for job in table_jobs(partial(studies, shift=shift), methods, seeds, steps=steps)
     }
