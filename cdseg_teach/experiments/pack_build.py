@@ -178,7 +178,8 @@ def _results(pack: LecturePack, part: Path, name: str) -> None:
 def _scenes(pack: LecturePack, part: Path, name: str) -> None:
     plan = pack.plan
     with local_processes() as executor:
-        played = run_scenes(plan.studies, plan.seeds_of(name), executor, steps=plan.steps)
+        seeds, keep = plan.seeds_of(name), _kept(pack, name)
+        played = run_scenes(plan.studies, seeds, executor, steps=plan.steps, keep=keep)
     played.to_csv(part / "scenes.csv", index=False)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from cdseg_teach.cohorts.study import Cohort, Split, Study, Subject
 from cdseg_teach.evaluation import dsc, evaluate
 from cdseg_teach.experiments import alignment
 from cdseg_teach.experiments.executors import Here, one_thread
-from cdseg_teach.experiments.jobs import Studies, train
+from cdseg_teach.experiments.jobs import Studies, once, train
 from cdseg_teach.experiments.recipes import ADAPTATION_STEPS, SOURCE_STEPS, learner_of
 from cdseg_teach.methods import Adversarial, Learner
 from cdseg_teach.methods.adversarial import cross_entropy
@@ -349,6 +350,7 @@ def run_scenes(
     *,
     steps: int | None = None,
     device: str = "auto",
+    keep: Path | None = None,
 ) -> pd.DataFrame:
     """All scenes of all seeds, a job a seed: rows of scene, seed, quantity, value.
 
@@ -366,18 +368,37 @@ def run_scenes(
         Of each phase; None takes the scenes' own.
     device
         As in `Adversarial`.
+    keep
+        A folder for what is finished, as in `run_jobs`.
     """
     executor = executor or Here()
     played = []
     with tqdm(total=len(seeds), disable=not progress, unit="seed") as bar:
         try:
             for seed in seeds:
-                played.append(executor.submit(play, studies, seed, steps, device))
+                file = keep / f"seed-{seed}.pkl" if keep else None
+                played.append(executor.submit(once, file, play, studies, seed, steps, device))
                 played[-1].add_done_callback(lambda _: bar.update())
             return pd.concat([future.result() for future in played], ignore_index=True)
         finally:
             for future in played:
                 future.cancel()
+
+
+def by_seed(rows: pd.DataFrame, scene: str) -> pd.DataFrame:
+    """What one scene measured: a row a seed, a column a quantity.
+
+    Parameters
+    ----------
+    rows
+        Of `run_scenes`.
+    scene
+        In `SCENES`.
+    """
+    if scene not in SCENES:
+        raise Problem(f"there is no scene {scene!r}; use one of {', '.join(SCENES)}")
+    table = rows[rows.scene == scene].pivot(index="seed", columns="quantity", values="value")
+    return table.rename_axis(columns=None)
 
 
 def over(rows: pd.DataFrame, scene: str, name: str) -> tuple[list[float], np.ndarray]:

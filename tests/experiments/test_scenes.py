@@ -22,6 +22,7 @@ from cdseg_teach.experiments.scenes import (
     SCENES,
     SETTINGS,
     Stage,
+    by_seed,
     over,
     pull,
     run_scenes,
@@ -112,12 +113,29 @@ def test_an_executor_is_given_a_job_a_seed():
 
         def submit(self, function, *arguments):
             self.jobs.append((function, *arguments))
-            return super().submit(pd.DataFrame, {"seed": [arguments[1]]})
+            return super().submit(pd.DataFrame, {"seed": [arguments[3]]})
 
     given = run_scenes(SMALL, [3, 5], Noting(), False, steps=7)
-    assert Noting.jobs == [(scenes.play, SMALL, seed, 7, "auto") for seed in (3, 5)]
+    wanted = [(jobs.once, None, scenes.play, SMALL, seed, 7, "auto") for seed in (3, 5)]
+    assert Noting.jobs == wanted
     assert list(given.seed) == [3, 5]
     assert pickle.loads(pickle.dumps(scenes.play)) is scenes.play
+
+
+def test_a_seed_that_was_played_is_not_played_again(tmp_path, monkeypatch):
+    played = []
+
+    def play(studies, seed, steps, device):
+        played.append(seed)
+        if seed == 5 and played.count(5) == 1:
+            raise KeyboardInterrupt
+        return pd.DataFrame({"seed": [seed]})
+
+    monkeypatch.setattr(scenes, "play", play)
+    with pytest.raises(KeyboardInterrupt):
+        run_scenes(SMALL, [3, 5], progress=False, keep=tmp_path)
+    assert list(run_scenes(SMALL, [3, 5], progress=False, keep=tmp_path).seed) == [3, 5]
+    assert played == [3, 5, 5]
 
 
 def test_the_run_that_is_peeked_at_is_the_tables(stage):
@@ -185,6 +203,14 @@ def test_a_study_full_of_lesions_has_no_such_slices(study):
     target.splits = study.target.splits | {"train": Split.of(ill)}
     with pytest.raises(Problem, match="every slice of T shows a structure"):
         without_lesions(dataclasses.replace(study, target=target))
+
+
+def test_a_scene_by_seed(rows):
+    table = by_seed(rows, "joint_batch")
+    assert set(table) == {"dsc_before", "dsc_joint", "dsc_separate"}
+    assert table.dsc_joint[1] == value(rows, "joint_batch", "dsc_joint", seed=1)
+    with pytest.raises(Problem, match="no scene 'joint'; use one of strong_discriminator"):
+        by_seed(rows, "joint")
 
 
 def test_what_was_measured_along_a_run(rows):
