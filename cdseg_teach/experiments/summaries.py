@@ -136,24 +136,37 @@ def gains(rows: pd.DataFrame, metric: str = "dsc") -> pd.DataFrame:
     return pd.DataFrame(lines, index=table.index)
 
 
-def everything(rows: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:
-    """The table of everything, a line a method: `summary`, `costs` and `gains` side by side.
-
-    Parameters
-    ----------
-    rows, methods
-        Of results.csv and methods.csv, of one study.
-    """
-    parts = [summary(rows), costs(methods), gains(rows)]
-    return pd.concat(parts, axis=1).reindex(parts[0].index).fillna("-")
-
-
 def per_seed(
     rows: pd.DataFrame, method: str, metric: str = "dsc", domain: str = "target"
 ) -> pd.Series:
     """Mean of a metric over subjects and structures, in percent or mm, by seed."""
     chosen = rows[(rows.method == method) & (rows.domain == domain)]
     return chosen.groupby("seed")[metric].mean() * scale_of(metric)
+
+
+def along(
+    rows: pd.DataFrame, x: str, by: str = "method", metric: str = "dsc"
+) -> dict[str, tuple[list[float], np.ndarray]]:
+    """A metric over shift or alpha, as `plots.curves` takes it: name -> (x, runs [seeds, x]).
+
+    Means over the subjects of each seed, in percent or mm.
+
+    Parameters
+    ----------
+    rows
+        Of one domain, unless `by` is "domain".
+    x
+        "shift" or "alpha".
+    by
+        The column whose values have a curve each.
+    metric
+        As in results.csv.
+    """
+    means = rows.groupby([by, x, "seed"])[metric].mean().unstack("seed") * scale_of(metric)
+    return {
+        str(name): ([float(at) for at in runs.index.get_level_values(x)], runs.to_numpy().T)
+        for name, runs in means.groupby(level=by)
+    }
 
 
 def paired_gain(

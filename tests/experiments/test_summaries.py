@@ -12,9 +12,9 @@ from cdseg_teach.experiments.comparisons import comparisons
 from cdseg_teach.experiments.literature import LITERATURE, LITERATURE_NOTE
 from cdseg_teach.experiments.summaries import (
     LECTURE,
+    along,
     by_structure,
     costs,
-    everything,
     gain_over_alpha_0,
     gains,
     paired_gain,
@@ -85,14 +85,17 @@ def test_gains_in_words():
     assert gains(many).loc["gin", "p (Holm)"] == "< 0.001"
 
 
-def test_the_table_of_everything_has_a_line_a_method():
-    rows = rows_of()
-    table = everything(rows, results.methods_of(rows))
-    assert list(table.index) == list(DSC)
-    assert table.loc["source", "control"] == "-"
-    assert table.loc["adversarial", "control"] == "source_longer"
-    for part in (summary(rows), costs(results.methods_of(rows)), gains(rows)):
-        pd.testing.assert_frame_equal(table.loc[part.index, part.columns], part)
+def test_a_curve_has_a_line_a_seed_and_a_point_for_each_x():
+    parts = [
+        results.rows_of({"source": [[x, x], [x, 0.0]]}).assign(shift=x) for x in (1.0, 0.0, 0.5)
+    ]
+    rows = pd.concat(parts)
+    shifts, runs = along(rows[rows.domain == "target"], "shift")["source"]
+    assert shifts == [0.0, 0.5, 1.0]
+    np.testing.assert_allclose(runs, [[0, 50, 100], [0, 25, 50]])
+    both = along(rows, "shift", by="domain", metric="assd_mm")
+    assert list(both) == ["source", "target"]
+    np.testing.assert_allclose(both["target"][1], [[1, 0.5, 0], [1, 0.75, 0.5]])
 
 
 @pytest.mark.filterwarnings("error")
