@@ -28,9 +28,8 @@ from cdseg_teach.methods.test_time import (
     ClassPrior,
     DenoisingPrior,
     Tent,
-    train_denoiser,
+    denoiser_of,
 )
-from cdseg_teach.methods.test_time.base import class_count
 from cdseg_teach.methods.test_time.denoiser import BAR, Progress
 from cdseg_teach.problems import Problem
 
@@ -91,6 +90,8 @@ class TestTimeLab(Shown):
     denoiser
         Of the denoising prior, `lab.denoiser` of another lab; without it, one is trained when it is
         first needed, which takes seconds.
+    steps
+        Of Play, which pauses after as many; pressed again, it goes on. A live attribute.
     settings
         All others are `Settings`: subject (a name), method, learning_rate, parameters, ...
 
@@ -112,9 +113,11 @@ class TestTimeLab(Shown):
         study: Study,
         *,
         denoiser: nn.Module | None = None,
+        steps: int = 40,
         **settings: Any,
     ) -> None:
         self.learner, self.study, self._denoiser = learner, study, denoiser
+        self.steps = steps
         self.subjects = {s.name: s for s in study.target.test if s.label is not None}
         if not self.subjects:
             raise Problem(
@@ -136,12 +139,7 @@ class TestTimeLab(Shown):
     def denoiser(self) -> nn.Module:
         """What the denoising prior takes for plausible; trained on labels of S when first asked."""
         if self._denoiser is None:
-            learner = self.learner
-            assert learner.source.labels is not None
-            labels = learner.source.labels.cpu().numpy()
-            self._denoiser = train_denoiser(
-                labels, class_count(learner), device=learner.device, progress=self.progress
-            )
+            self._denoiser = denoiser_of(self.learner, progress=self.progress)
         return self._denoiser
 
     def choose(self, **settings: Any) -> None:
@@ -195,6 +193,8 @@ class TestTimeLab(Shown):
         if len(self.frames) == KEEP:
             del self.frames[1::2]
         self.frames.append(self._look(self.adapting.predict_probabilities(), self.step_count))
+        if self.step_count == self.steps:
+            self.player.pause()
         return {**report, "step": float(self.step_count)}
 
     def _look(self, probabilities: np.ndarray, step: int) -> Look:

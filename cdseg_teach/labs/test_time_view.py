@@ -24,6 +24,7 @@ from cdseg_teach.slices import BLACK, PINK, RED, encoded
 
 go = load_plotly()
 
+STEPS = (5, 10, 20, 40, 100)
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
 SIDE = 290  # pixels of a picture
 CERTAIN = 1e-6  # nats; a logarithmic axis shows no 0
@@ -78,9 +79,7 @@ class TestTimeView(SteppedView):
             "method": w.Dropdown(description="Method", options=[*model.METHODS]),
             "learning_rate": _slider("Learning rate", RATES),
             "source_weight": _slider("Weight of S", [i / 10 for i in range(11)]),
-            "parameters": w.Dropdown(
-                description="Moves", options=[("norm layers", "norm"), ("all weights", "all")]
-            ),
+            "parameters": w.Dropdown(description="Moves", options=_movable(lab)),
             "predict_from": w.Dropdown(
                 description="Prediction from",
                 options=[("after the update", "after"), ("before the update", "before")],
@@ -89,6 +88,9 @@ class TestTimeView(SteppedView):
         for name, control in self.controls.items():
             with_tooltip(control, "Choosing begins a new run")
             control.observe(self._guarded(partial(self._on_choice, name)), "value")
+        self.steps = w.Dropdown(description="Steps", options=sorted({*STEPS, lab.steps}))
+        with_tooltip(self.steps, "Play pauses after as many; pressed again, it goes on")
+        self.steps.observe(self._guarded(lambda change: self._on_steps(change["new"])), "value")
         names = lab.study.target.channels
         self.channel = w.Dropdown(
             description="Picture",
@@ -103,8 +105,8 @@ class TestTimeView(SteppedView):
         for name, width in widths.items():
             controls[name].layout.width = f"{width}px"
         controls["parameters"].layout.margin = "0 0 0 24px"  # room for 0.0001 before it
-        self.channel.layout.width = "200px"
-        for control in (*controls.values(), self.channel):
+        self.channel.layout.width, self.steps.layout.width = "200px", "110px"
+        for control in (*controls.values(), self.channel, self.steps):
             control.style = {"description_width": "initial"}
         row = w.Layout(align_items="center", width="100%", overflow="visible")
         told = legend(self.lab.study.target.structures, "truth, dashed white (only to look)")
@@ -120,7 +122,7 @@ class TestTimeView(SteppedView):
             [
                 w.HTML(STYLE),
                 self.clock,
-                w.HBox([*buttons, controls["subject"], controls["method"]], layout=row),
+                w.HBox([*buttons, self.steps, controls["subject"], controls["method"]], layout=row),
                 w.HBox([controls[name] for name in moved], layout=row),
                 self.numbers,
                 w.HBox(
@@ -136,6 +138,9 @@ class TestTimeView(SteppedView):
 
     def _on_choice(self, name: str, change: Any) -> None:
         self.lab.choose(**{name: change["new"]})
+
+    def _on_steps(self, steps: int) -> None:
+        self.lab.steps = steps
 
     def _with_bar(self, steps: Iterable[int]) -> Iterator[int]:
         """Go through the denoiser's training and show how far it is."""
@@ -159,6 +164,8 @@ class TestTimeView(SteppedView):
 
     def _move_controls(self) -> None:
         settings = self.lab.settings
+        self.steps.options = sorted({*self.steps.options, self.lab.steps})
+        self.steps.value = self.lab.steps
         used = {"subject", "method", *settings.used()}
         for name, control in self.controls.items():
             value = getattr(settings, name)
@@ -194,6 +201,12 @@ class TestTimeView(SteppedView):
             title.value = f"<div class='cdseg-legend'><b>{what}</b><br>{voxels}</div>"
             alt = f"Slice of {lab.settings.subject}, {what}: {voxels}, DSC {seen.dsc:.0%}."
             picture.show(encoded(model.shown_slice(lab, seen, channel)), alt)
+
+
+def _movable(lab: model.TestTimeLab) -> list[tuple[str, str]]:
+    """What may move: all norm layers, all weights, or one of the network's named blocks."""
+    blocks = getattr(lab.learner.segmenter, "taps", ())
+    return [("norm layers", "norm"), ("all weights", "all"), *((name, name) for name in blocks)]
 
 
 def _options(values: Iterable[float]) -> list[tuple[str, float]]:

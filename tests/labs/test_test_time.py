@@ -186,11 +186,11 @@ def test_the_denoiser_is_trained_once_when_first_needed(
 ) -> None:
     trained: list[int] = []
 
-    def train(labels: np.ndarray, classes: int, *, progress: Any, **_: Any) -> torch.nn.Module:
+    def train(learner: Supervised, *, progress: Any) -> torch.nn.Module:
         trained.extend(progress(range(3)))
         return torch.nn.Identity()
 
-    monkeypatch.setattr(model, "train_denoiser", train)
+    monkeypatch.setattr(model, "denoiser_of", train)
     lab = ct.TestTimeLab(learner, study)
     view = TestTimeView(lab)
     assert trained == []
@@ -217,6 +217,32 @@ def test_controls_begin_a_new_run_and_show_what_the_method_has(view: TestTimeVie
     lab.choose(method="TENT", learning_rate=0.02)  # from code: no value of the slider
     assert controls["learning_rate"].value == 0.02
     assert not lab.player.playing
+
+
+def test_play_pauses_after_the_chosen_steps_and_goes_on_when_pressed_again(
+    view: TestTimeView,
+) -> None:
+    lab = view.lab
+    view.steps.value = 5
+    assert (lab.steps, lab.step_count) == (5, 0)
+    for _ in range(2):
+        view.play.click()
+        while lab.player.playing and lab.step_count < 7:
+            tick(view)
+        assert lab.player.playing == (lab.step_count > 5)
+    lab.steps = 7  # from code: no value of the list
+    view.refresh(now=True)
+    assert view.steps.value == 7
+
+
+def test_a_block_of_the_network_can_move_alone(view: TestTimeView) -> None:
+    lab = view.lab
+    view.controls["parameters"].value = "decoder1"
+    lab.run(1)
+    begun, moved = lab.learner.predictor.state_dict(), lab.adapting.network.state_dict()
+    changed = {name for name in begun if not torch.equal(begun[name], moved[name])}
+    assert changed
+    assert all(name.startswith("decoder1") for name in changed)
 
 
 def test_looking_back_shows_the_run_as_it_was(view: TestTimeView) -> None:
