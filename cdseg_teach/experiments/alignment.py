@@ -112,6 +112,15 @@ def bounds(line: Line) -> dict[str, float]:
     }
 
 
+def measured(seed: int) -> dict[str, float]:
+    """`bounds` of each of the `lines`, by "<name>, <line>"."""
+    return {
+        f"{name}, {shown}": value
+        for shown, line in lines(seed).items()
+        for name, value in bounds(line).items()
+    }
+
+
 def _draw(rng: np.random.Generator, share: float) -> tuple[np.ndarray, np.ndarray]:
     classes = np.arange(POINTS) < share * POINTS
     return rng.normal(np.where(classes, 1.0, -1.0), 0.4), classes

@@ -22,13 +22,13 @@ import torch
 from cdseg_teach.cohorts import Study
 from cdseg_teach.cohorts.heart import DIRECTIONS
 from cdseg_teach.evaluation import evaluate
-from cdseg_teach.experiments import recipes
+from cdseg_teach.experiments import alignment, recipes
 from cdseg_teach.experiments.executors import local_processes, one_thread
 from cdseg_teach.experiments.jobs import Job, run_job, train_start
 from cdseg_teach.experiments.pack import FOLDER, MANIFEST, PLAYED, LecturePack
 from cdseg_teach.experiments.pack_plan import ENTRIES, SEED, Plan
 from cdseg_teach.experiments.recording import Recorder, record, watch
-from cdseg_teach.experiments.scenes import run_scenes
+from cdseg_teach.experiments.scenes import by_seed, run_scenes
 from cdseg_teach.experiments.summaries import per_seed
 from cdseg_teach.experiments.table import shift_curves, sweep, table
 from cdseg_teach.experiments.weights import as_bytes, weights_of
@@ -82,8 +82,9 @@ def verify(folder: Path = FOLDER, plan: Plan | None = None) -> Iterator[tuple[st
 
     The hash of each entry. The losses of the first steps of each recorded run, repeated in fp32,
     within `TOLERANCE`. Rows of seed 0, computed again, within `BAND` points: by training, Train on
-    S on S; from each checkpoint, its row on T; by adapting one, `AGAIN` at the first shift. Last,
-    that the parts agree: the sweep with the table, worst cases with their rows.
+    S on S of brains and of hearts by CT; from each checkpoint, its row on T; by adapting one,
+    `AGAIN` at the first shift. The scene that needs no training. Last, that the parts agree: the
+    sweep with the table, the table with that of everything, worst cases with their rows.
     """
     pack = LecturePack(folder, plan)
     reference_of = cache(pack.plan.reference_of)
@@ -98,7 +99,9 @@ def verify(folder: Path = FOLDER, plan: Plan | None = None) -> Iterator[tuple[st
         yield said, error < TOLERANCE
     for what, away in _rows_again(pack):
         yield f"{what} repeats within {BAND:g} points: {away:.1f}", away < BAND
+    yield "the scene of the alignment repeats", _alignment_again(pack)
     yield "the sweep has the runs of the table", _sweep_agrees(pack)
+    yield "the table of everything has the runs of the table", _tables_agree(pack)
     yield "worst cases are those of their rows", _worst_agree(pack)
 
 
@@ -228,10 +231,15 @@ def _error_of_first_steps(pack: LecturePack, name: str) -> float:
 
 def _rows_again(pack: LecturePack) -> Iterator[tuple[str, float]]:
     """Rows of one seed, and how far their mean DSC is from the recorded one, in points."""
-    job = Job(pack.plan.studies, "source", pack.plan.seeds[0], recipes.ALPHA, pack.plan.steps)
-    outcome = run_job(job, train_start(job))
-    was, now = (per_seed(rows, "source", domain="source") for rows in (pack.table(), outcome.rows))
-    yield "Train on S on S", float(abs(now - was)[job.seed])
+    for direction, recorded in (
+        ("ge_to_swi", pack.table()),
+        ("ct_to_mr", pack.everything("ct_to_mr")),
+    ):
+        studies, steps = pack.plan.studies_of(direction), pack.plan.steps
+        job = Job(studies, "source", SEED, recipes.ALPHA, steps)
+        again = run_job(job, train_start(job)).rows
+        was, now = (per_seed(rows, "source", domain="source") for rows in (recorded, again))
+        yield f"Train on S on S, {direction}", float(abs(now - was)[SEED])
 
     for name, entry in ENTRIES.items():
         if entry.files == (f"{name}.pt",):
@@ -258,6 +266,24 @@ def _sweep_agrees(pack: LecturePack) -> bool:
     parts = (swept[swept.alpha == recipes.ALPHA], rows)
     both = pd.concat([per_seed(part, "adversarial") for part in parts], axis=1).dropna()
     return bool(np.allclose(both.iloc[:, 0], both.iloc[:, 1], atol=BAND))
+
+
+def _tables_agree(pack: LecturePack) -> bool:
+    """Whether the seeds and rows that both tables have are right on S in both."""
+    tables = pack.table(), pack.everything("ge_to_swi")
+    for method in pack.plan.methods:
+        each = [per_seed(rows, method, domain="source") for rows in tables]
+        both = pd.concat(each, axis=1).dropna()
+        if not np.allclose(both.iloc[:, 0], both.iloc[:, 1], atol=BAND):
+            return False
+    return True
+
+
+def _alignment_again(pack: LecturePack) -> bool:
+    """Whether the scene that needs no training comes out as recorded, on every seed."""
+    table = by_seed(pack.scenes(), "wrong_alignment")
+    again = pd.DataFrame({seed: alignment.measured(seed) for seed in table.index}).T
+    return bool(np.allclose(again[table.columns], table))
 
 
 def _worst_agree(pack: LecturePack) -> bool:

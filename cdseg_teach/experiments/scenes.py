@@ -209,11 +209,7 @@ def joint_batch(stage: Stage) -> dict[str, float]:
 
 def wrong_alignment(stage: Stage) -> dict[str, float]:
     """Features that nobody can tell apart, and wrong labels: see `alignment`."""
-    return {
-        f"{name}, {case}": value
-        for case, line in alignment.lines(stage.seed).items()
-        for name, value in alignment.bounds(line).items()
-    }
+    return alignment.measured(stage.seed)
 
 
 def class_prior(stage: Stage) -> dict[str, float]:

@@ -88,7 +88,7 @@ def test_a_second_build_does_nothing(pack):
 def test_it_can_be_verified(pack):
     verdicts = list(verify(pack.folder, PLAN))
     assert all(right for _, right in verdicts)
-    assert len(verdicts) == len(ENTRIES) + 14
+    assert len(verdicts) == len(ENTRIES) + 17
 
 
 def test_a_checkpoint_predicts_as_the_table_says(pack):
