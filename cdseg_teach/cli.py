@@ -113,14 +113,15 @@ def _table(arguments: argparse.Namespace) -> int:
 
 
 def _methods(asked: str | None, studies: Studies) -> list[str]:
-    """The rows asked for, or the lecture's: one of them needs a shifted channel to leave out."""
-    from cdseg_teach.experiments.recipes import LECTURE_ROWS, row_of
+    """The rows asked for, the lecture's, or all that the study has: one drops a shifted channel."""
+    from cdseg_teach.experiments.recipes import LECTURE_ROWS, METHODS
 
-    if asked is not None:
+    if asked not in (None, "all"):
         return _names(asked)
+    rows = LECTURE_ROWS if asked is None else METHODS
     study = studies(seed=0)
     droppable = 0 < len(study.shifted_channels) < len(study.source.channels)
-    return [method for method in LECTURE_ROWS if droppable or not row_of(method).drops_shifted]
+    return [method for method in rows if droppable or not METHODS[method].drops_shifted]
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
@@ -230,10 +231,10 @@ def _add_table(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = commands.add_parser("table", help="train the methods side by side, write results.csv")
     parser.add_argument(
         "--methods",
-        metavar="M,...",
+        metavar="M,...|all",
         help="default: the rows of the lecture's table; an unknown one lists all",
     )
-    parser.add_argument("--alpha", default="1", metavar="X", help="of the adversarial row")
+    parser.add_argument("--alpha", default="1", metavar="X", help="of the adversarial rows")
     _add_run_options(parser, out="results.csv")
     parser.set_defaults(run=_table)
 

@@ -10,7 +10,7 @@ from toy import toy_study
 from cdseg_teach import cli, cohorts
 from cdseg_teach.experiments import executors, pack_build
 from cdseg_teach.experiments.export import write_study
-from cdseg_teach.experiments.recipes import LECTURE_ROWS
+from cdseg_teach.experiments.recipes import LECTURE_ROWS, METHODS
 
 SMALL = partial(toy_study, subjects=2)
 
@@ -94,6 +94,15 @@ def test_channels_are_paired_as_asked(tmp_path, command):
 def test_the_default_rows_are_the_lecture_s_where_a_channel_is_shifted(tmp_path):
     assert cli.main(["table", *ONE_STEP]) == 0
     assert list(pd.read_csv("methods.csv").method) == list(LECTURE_ROWS)
+
+
+def test_all_rows_are_those_that_the_channels_allow():
+    assert cli._methods("all", SMALL) == list(METHODS)
+    every_channel_shifts = partial(
+        cohorts.heart_study, sizes={"train": 1, "validation": 1, "test": 1}
+    )
+    some = cli._methods("all", every_channel_shifts)
+    assert set(METHODS) - set(some) == {"source_without_shifted_channel"}
 
 
 @pytest.mark.parametrize("channel", ["one", "other"])

@@ -137,7 +137,7 @@ def table(
     seeds
         Each is one set of subjects, initial weights and batches.
     alpha
-        Of the adversarial row.
+        Of the adversarial rows.
     steps
         Of the training or adaptation of each method; None takes the recipes'.
     device
