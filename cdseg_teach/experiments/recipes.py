@@ -169,9 +169,11 @@ def _at_test_time(
     seed: int,
     device: str,
 ) -> Adaptation:
-    options: dict[str, Any] = {} if kind is BatchStatistics else {"steps": schedule_steps}
-    if kind is DenoisingPrior:
+    options: dict[str, Any] = {}
+    if kind is not BatchStatistics:
         # Without a bar: in a table it is one job of many.
+        options = {"steps": schedule_steps, "progress": False}
+    if kind is DenoisingPrior:
         options |= {"seed": seed, "denoiser": denoiser_of(start, seed=seed, progress=iter)}
     return kind(start, **options)
 

@@ -273,13 +273,15 @@ class Steppable(Protocol):
         """One update; returns what it measured."""
 
 
-def steps(learner: Steppable, n: int, *, progress: bool = True) -> Iterator[dict[str, float]]:
-    """Take `n` steps, one report after another, with a progress bar.
+def steps(
+    learner: Steppable, n: int, *, progress: bool = True, delay: float = 0.0
+) -> Iterator[dict[str, float]]:
+    """Take `n` steps, one report after another, with a progress bar, `delay` seconds later.
 
     Stopping early (a `break`, the notebook's stop button) leaves the learner as it is after its
     last whole step: predict with it, or go on.
     """
-    for _ in tqdm(range(n), disable=not progress, unit="step"):
+    for _ in tqdm(range(n), disable=not progress, unit="step", delay=delay):
         yield _whole_step(learner)
 
 

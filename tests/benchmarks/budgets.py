@@ -12,12 +12,14 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 STARTED = time.perf_counter()
 import cdseg_teach as ct  # noqa: E402  its import is what is measured
 
 IMPORTED = time.perf_counter() - STARTED
 
+from cdseg_teach.labs import results_view  # noqa: E402
 from cdseg_teach.labs.augmentation import KNOBS  # noqa: E402
 from cdseg_teach.labs.augmentation_view import AugmentationView  # noqa: E402
 from cdseg_teach.labs.contrast_view import ContrastView  # noqa: E402
@@ -53,6 +55,28 @@ def main() -> None:
     lab.run(5)
     show("alpha lab, headless", 1 / seconds(lambda: lab.run(10), 5) * 10, "steps/s", ">= 8")
     show("peak memory so far", peak_gb(), "GB", "<= 1.5")
+
+    hearts = ct.heart_study(seed=0).load()
+    lab = ct.AlphaLab.from_pack(hearts)
+    lab.run(5)
+    show(
+        "alpha lab on hearts, headless", 1 / seconds(lambda: lab.run(10), 3) * 10, "steps/s", ">= 8"
+    )
+    show("peak memory so far", peak_gb(), "GB", "<= 1.5")
+
+    learner, patient = ct.lecture_pack().checkpoint(study), study.target.test[0].image
+    for kind in (ct.BatchStatistics, ct.Tent, ct.ClassPrior):
+        method = kind(learner)
+        took = seconds(partial(method.predict, patient))
+        show(f"{kind.__name__}, a patient", took, "s", "<= 10")
+    priors: list[ct.DenoisingPrior] = []
+    took = seconds(lambda: priors.append(ct.DenoisingPrior(learner)))
+    show("DenoisingPrior, its denoiser, once", took, "s", "-")
+    show("DenoisingPrior, a patient", seconds(lambda: priors[0].predict(patient)), "s", "<= 10")
+    first = seconds(lambda: ct.TestTimeLab(learner, study).still())
+    show("test-time lab, first picture", first, "s", "<= 5")
+    first = seconds(lambda: results_view.ResultsView(ct.ResultsExplorer()))
+    show("results explorer, first view", first, "s", "<= 5")
 
     view = ContrastView(ct.ContrastLab(z=11))
     shifts = iter([0.1, 0.3, 0.5, 0.7, 0.9])

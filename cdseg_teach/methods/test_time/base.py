@@ -48,6 +48,8 @@ class Adaptation(ABC):
         `"after"`: the answer comes from the weights after the last update. `"before"`: from the
         forward pass of the last update, as in the reference implementation of TENT; it saves one
         pass and lags one update behind. A live attribute.
+    progress
+        Whether a bar shows how far an answer is that takes more than two seconds. A live attribute.
 
     Raises
     ------
@@ -70,6 +72,7 @@ class Adaptation(ABC):
         learning_rate: float = 1e-3,
         episodic: bool = True,
         predict_from: str = "after",
+        progress: bool = True,
     ) -> None:
         if not isinstance(steps, int) or steps < 0:
             raise Problem(f"{steps!r} steps cannot be taken; use a whole number from 0 up")
@@ -84,6 +87,7 @@ class Adaptation(ABC):
         self.learning_rate = learning_rate
         self.episodic = episodic
         self.predict_from = predict_from
+        self.progress = progress
         self._online: tuple[nn.Module, torch.optim.Optimizer | None] | None = None
 
     @abstractmethod
@@ -119,7 +123,7 @@ class Adaptation(ABC):
     def predict_probabilities(self, volume: np.ndarray) -> np.ndarray:
         """Softmax probabilities, float32 [K, Z, Y, X], after adapting to the image."""
         run = self.begin(volume)
-        for _ in steps(run, self.steps, progress=False):
+        for _ in steps(run, self.steps, progress=self.progress, delay=2):
             pass
         return run.predict_probabilities()
 

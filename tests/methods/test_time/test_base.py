@@ -8,6 +8,7 @@ import torch
 from torch.nn.modules.module import register_module_forward_hook
 
 import cdseg_teach as ct
+from cdseg_teach.methods import learner as learning
 from cdseg_teach.methods.test_time import train_denoiser
 from cdseg_teach.problems import Problem
 
@@ -99,6 +100,19 @@ def test_it_can_be_evaluated_as_a_learner(study, make, name):
 def test_the_same_twice(image, make, name):
     first, second = (make(name).predict_probabilities(image) for _ in range(2))
     assert np.array_equal(first, second)
+
+
+def test_a_slow_answer_has_a_bar_unless_it_is_not_wanted(learner, image, monkeypatch):
+    asked = []
+
+    def noting(todo, *, disable, unit, delay):
+        asked.append((len(todo), disable, delay))
+        return todo
+
+    monkeypatch.setattr(learning, "tqdm", noting)
+    ct.Tent(learner, steps=2).predict(image)
+    ct.Tent(learner, steps=3, progress=False).predict(image)
+    assert asked == [(2, False, 2), (3, True, 2)]
 
 
 @pytest.mark.parametrize("name", NAMES[1:])
