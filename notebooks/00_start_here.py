@@ -22,7 +22,7 @@
 #
 # | | |
 # | --- | --- |
-# | **Time** | 15 minutes of lecture, a few seconds of computing |
+# | **Time** | 10 minutes of lecture, 5 more alone; a few seconds of computing |
 # | **You need** | a rough idea of what a segmentation is, and what a neural network does |
 # | **Afterwards you can** | say what a domain shift is, and show it in one picture |
 # | | read DSC, recall and precision as pictures, and say what each of them forgives |
@@ -43,11 +43,17 @@
 #
 # The table of contents:
 #
-# | notebook | question | lecture |
+# | notebook | question | of two hours |
 # | --- | --- | --- |
-# | **00 Start here** | What is the problem, and how do we measure it? | 15 min |
-# | [01 Domain shift](01_domain_shift.ipynb) | Where does the shift come from, and what does it cost? | 20 min |
-# | [02 Adversarial learning](02_adversarial_learning.ipynb) | Can a network be made not to care? | 30 min |
+# | **00 Start here** | What is the problem, and how do we measure it? | 10 min |
+# | [01 Domain shift](01_domain_shift.ipynb) | Where does the shift come from, and what does it cost? | 15 min |
+# | [02 Adversarial learning](02_adversarial_learning.ipynb) | Can a network be made not to care? | 25 min |
+# | [03 Augmentation](03_augmentation.ipynb) | Can the source be so varied that the target is nothing new? | 15 min |
+# | [04 Test-time adaptation](04_test_time_adaptation.ipynb) | What can be done with one patient's images alone? | 15 min |
+# | [05 Heart, MR to CT](05_heart_mr_to_ct.ipynb) | And if nearly every grey value changes? | 25 min |
+# | [06 Results and take-aways](06_results_and_take_aways.ipynb) | What helps, and what may we believe? | 15 min |
+#
+# Words that are new to you stand in the [glossary](../docs/glossary.md).
 
 # %% [markdown]
 # ## Is everything here?
@@ -283,10 +289,10 @@ much.reveal(f"{80.4 / 9.5:.1f}", "recall over precision")
 # | **domain adaptation**: [adversarial](02_adversarial_learning.ipynb) | images, labels | images | features | DANN (Ganin 2016), Kamnitsas 2017, PnP-AdaNet (Dou 2018) |
 # | … on the output | images, labels | images | output | AdaptSegNet (Tsai 2018), AdvEnt (Vu 2019) |
 # | … by translation | images, labels | images | image | SIFA (Chen 2019; features as well), FDA (Yang 2020) |
-# | **data augmentation** | images, labels | nothing | image | BigAug (Zhang 2020), GIN (Ouyang 2022) |
+# | **[data augmentation](03_augmentation.ipynb)** | images, labels | nothing | image | BigAug (Zhang 2020), GIN (Ouyang 2022) |
 # | … images from labels | labels | nothing | image | SynthSeg (Billot 2023) |
 # | … mixed statistics | images, labels | nothing | features | MixStyle (Zhou 2021) |
-# | **test-time adaptation** | nothing more | the images at hand | features | TENT (Wang 2021), statistics of the batch (Nado 2020) |
+# | **[test-time adaptation](04_test_time_adaptation.ipynb)** | nothing more | the images at hand | features | TENT (Wang 2021), statistics of the batch (Nado 2020) |
 # | … a normaliser before the network | labels, for its prior | the images at hand | image | Karani 2021 |
 # | source-free, with a prior | nothing more | images | output | AdaMI (Bateson 2022) |
 # | Train on T: the reference | – | images *and labels* | – | what we would have if somebody drew the lesions |

@@ -18,7 +18,7 @@
 #
 # | | |
 # | --- | --- |
-# | **Time** | 20 minutes of lecture, about a minute of computing |
+# | **Time** | 15 minutes of lecture, 10 more alone; about a minute of computing |
 # | **You need** | [00 Start here](00_start_here.ipynb): recall, precision, DSC |
 # | **Afterwards you can** | say what a domain is: an anatomy, seen by a scanner |
 # | | explain why veins and iron are dark in SWI |
