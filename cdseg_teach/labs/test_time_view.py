@@ -101,7 +101,7 @@ class TestTimeView(SteppedView):
 
     def _arranged(self) -> w.Widget:
         controls = self.controls
-        widths = {"subject": 260, "method": 230, "parameters": 180, "predict_from": 290}
+        widths = {"subject": 260, "method": 230, "parameters": 200, "predict_from": 290}
         for name, width in widths.items():
             controls[name].layout.width = f"{width}px"
         controls["parameters"].layout.margin = "0 0 0 24px"  # room for 0.0001 before it

@@ -47,7 +47,7 @@ def test_play_collapse_look_back_and_another_method(server: Server, notebook: No
     notebook.wait_for(lambda: "step 0 " in numbers(), "the run is looked back at")
     assert "prediction without an update" in lab.inner_text()
     assert "Collapsed" not in lab.inner_text()
-    lab.locator("select").nth(1).select_option("denoising prior")
+    lab.locator("select").nth(2).select_option("denoising prior")
     bar = lab.locator(".widget-hprogress")
     notebook.wait_for(lambda: bar.is_visible(), "the denoiser's training is shown")
     notebook.wait_for(lambda: not bar.is_visible(), "it is trained")
