@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 
 from cdseg_teach.slices import BLACK, BLUE, ERRORS, GREEN, PINK, RED, SKY, STRUCTURES
@@ -106,6 +107,8 @@ def curves(
         axes.set_xscale("symlog", linthresh=min(v for v in ticks if v > 0), linscale=0.5)
         axes.set_xticks(ticks, [f"{v:g}" for v in ticks])
         axes.minorticks_off()
+    elif all(float(v).is_integer() for x, _ in series.values() for v in x):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))  # there is no step 2.5
     dress(axes, x_label, y_label, title)
     if y_label.endswith("(%)"):
         axes.set_ylim(-2, 102)
