@@ -48,10 +48,9 @@ pack: $(READY)
 
 # Compute what the recorded claims rest on again, and print it: four hours on two cores.
 claims: $(READY)
-	@mkdir -p artifacts
+	@mkdir -p artifacts/ge_to_swi artifacts/mr_to_ct artifacts/ct_to_mr
 	$(BIN)/cdseg-teach table --task brain --seeds 0,1,2,3,4,5,6,7 --out artifacts/claims.csv
 	$(BIN)/cdseg-teach sweep --task brain --alphas 0,1 --seeds 0,1,2,3,4 --out artifacts/claims_alpha.csv
-	@mkdir -p artifacts/ge_to_swi artifacts/mr_to_ct artifacts/ct_to_mr
 	$(BIN)/cdseg-teach table --task brain --methods all --out artifacts/ge_to_swi/results.csv
 	$(BIN)/cdseg-teach table --task heart --direction mr_to_ct --methods all --out artifacts/mr_to_ct/results.csv
 	$(BIN)/cdseg-teach table --task heart --direction ct_to_mr --methods all --out artifacts/ct_to_mr/results.csv

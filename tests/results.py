@@ -70,7 +70,7 @@ class ToyPack:
         at = {0: 1.5, 0.5: 1.2, 1.0: 1, 1.5: 0.8}
         return pd.concat(
             [rows_of(self._drawn(self.METHODS, 1, by)).assign(shift=x) for x, by in at.items()]
-        )
+        ).query("domain == 'target'")
 
     def sweep(self) -> pd.DataFrame:
         at = {0: 0.3, 0.1: 0.6, 1: 1.0, 10: 0.9, 100: 0.4}

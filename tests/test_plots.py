@@ -79,6 +79,13 @@ def test_a_curve_can_be_read_without_seeing_it() -> None:
     assert figure.axes[0].get_ylim() == (-2, 102)
 
 
+def test_there_is_no_step_two_and_a_half() -> None:
+    for x, whole in (([0, 3, 10], True), ([0, 0.5, 1], False)):
+        figure = plots.curves({"on T": (x, np.full((2, 3), 50.0))}, "step", "DSC (%)")
+        ticks = figure.axes[0].get_xticks()
+        assert np.allclose(ticks, ticks.round()) == whole
+
+
 def test_no_two_curves_look_alike_and_many_are_named_beside_them() -> None:
     series = {f"method {k}": ([0, 1], np.full((2, 2), 5.0 * k)) for k in range(18)}
     figure = plots.curves(series, "shift", "DSC (%)")

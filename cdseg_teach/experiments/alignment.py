@@ -112,7 +112,7 @@ def bounds(line: Line) -> dict[str, float]:
     }
 
 
-def measured(seed: int) -> dict[str, float]:
+def bounds_by_line(seed: int) -> dict[str, float]:
     """`bounds` of each of the `lines`, by "<name>, <line>"."""
     return {
         f"{name}, {shown}": value

@@ -3,7 +3,8 @@
 First come the learners that are trained from scratch on S, one of each kind a seed: some rows are
 such a learner, others begin with one, and one training serves every target. Each further job trains
 one method at one alpha. Every job computes on one thread, so that its numbers depend neither on the
-executor nor on what else is running; its seconds are those that the processor worked for it.
+executor nor on what else is running. Its seconds are those that the process computed: a process
+that runs several jobs at once counts them together, and what a GPU does meanwhile is not counted.
 """
 
 from __future__ import annotations

@@ -102,11 +102,14 @@ class LecturePack:
         return load_cases(self._file(direction, f"{direction}_worst.npz"))
 
     def shift(self) -> pd.DataFrame:
-        """The rows of all methods on T at several strengths, `shift`; 1 is the target's own."""
+        """The rows of all methods on T at several strengths, `shift`; 1 is the target's own.
+
+        Without seconds: those of test-time methods are about T alone below 1, about S and T at 1.
+        """
         rows, whole = pd.read_csv(self._file("shift", "shift.csv")), self.everything("ge_to_swi")
         on_t = whole[whole.seed.isin(rows.seed) & (whole.domain == "target")]
         same = on_t.assign(shift=1.0)
-        return pd.concat([rows, same], ignore_index=True)
+        return pd.concat([rows, same], ignore_index=True).drop(columns="seconds")
 
     def scenes(self) -> pd.DataFrame:
         """What the scenes of `scenes.SCENES` measured: scene, seed, quantity, value."""

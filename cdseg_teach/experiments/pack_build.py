@@ -40,7 +40,7 @@ FIRST_STEPS = 10
 AGAIN = "batch_statistics"  # a row that needs no training, only a checkpoint
 #: Relative difference of the losses of the first steps, in fp32 on another processor.
 TOLERANCE = 0.02
-#: Hundreds of steps are not portable to the bit: mean DSC of Train on S on S, in points.
+#: Hundreds of steps are not portable to the bit: how far a seed's mean DSC may be away, in points.
 BAND = 5.0
 
 
@@ -99,9 +99,9 @@ def verify(folder: Path = FOLDER, plan: Plan | None = None) -> Iterator[tuple[st
         yield said, error < TOLERANCE
     for what, away in _rows_again(pack):
         yield f"{what} repeats within {BAND:g} points: {away:.1f}", away < BAND
-    yield "the scene of the alignment repeats", _alignment_again(pack)
+    yield "the scene of the alignment repeats", _alignment_repeats(pack)
     yield "the sweep has the runs of the table", _sweep_agrees(pack)
-    yield "the table of everything has the runs of the table", _tables_agree(pack)
+    yield "both tables of brains agree on S", _tables_agree(pack)
     yield "worst cases are those of their rows", _worst_agree(pack)
 
 
@@ -269,21 +269,24 @@ def _sweep_agrees(pack: LecturePack) -> bool:
 
 
 def _tables_agree(pack: LecturePack) -> bool:
-    """Whether the seeds and rows that both tables have are right on S in both."""
+    """Whether the rows that both tables have are as good on S, in the mean of their common seeds.
+
+    On T two trainings that differ in rounding alone may end far apart.
+    """
     tables = pack.table(), pack.everything("ge_to_swi")
-    for method in pack.plan.methods:
+    for method in set(tables[0].method) & set(tables[1].method):
         each = [per_seed(rows, method, domain="source") for rows in tables]
-        both = pd.concat(each, axis=1).dropna()
-        if not np.allclose(both.iloc[:, 0], both.iloc[:, 1], atol=BAND):
+        both = pd.concat(each, axis=1, join="inner")
+        if both.empty or abs(both.mean().diff().iloc[-1]) > BAND:
             return False
     return True
 
 
-def _alignment_again(pack: LecturePack) -> bool:
+def _alignment_repeats(pack: LecturePack) -> bool:
     """Whether the scene that needs no training comes out as recorded, on every seed."""
     table = by_seed(pack.scenes(), "wrong_alignment")
-    again = pd.DataFrame({seed: alignment.measured(seed) for seed in table.index}).T
-    return bool(np.allclose(again[table.columns], table))
+    again = pd.DataFrame({seed: alignment.bounds_by_line(seed) for seed in table.index}).T
+    return set(again) == set(table) and bool(np.allclose(again[table.columns], table))
 
 
 def _worst_agree(pack: LecturePack) -> bool:

@@ -25,13 +25,14 @@ from cdseg_teach.methods.test_time import (
 from cdseg_teach.methods.test_time.base import Adaptation
 from cdseg_teach.problems import Problem
 
-#: What a method may see. One that adapts at test time is given a network, and sees what it was
-#: trained on no more.
+#: What a method may see. One that adapts at test time is given a network, and at most labels of S.
 SOURCE = "source data"
 TARGET_IMAGES = "target images"
 TARGET_LABELS = "target labels"
 NETWORK = "a trained network"
 AT_HAND = "the image at hand"
+CLASS_SHARES = "class shares of S"
+LABELS = "labels of S"
 
 SOURCE_STEPS = 500
 ADAPTATION_STEPS = 500
@@ -218,8 +219,8 @@ METHODS = {
     "batch_statistics": _test_time(BatchStatistics, 0, "source"),
     # What they do beyond the statistics that they use.
     "tent": _test_time(Tent, 10, "batch_statistics"),
-    "class_prior": _test_time(ClassPrior, 10, "batch_statistics", of_s="class shares of S"),
-    "denoising_prior": _test_time(DenoisingPrior, 40, "source", of_s="labels of S"),
+    "class_prior": _test_time(ClassPrior, 10, "batch_statistics", of_s=CLASS_SHARES),
+    "denoising_prior": _test_time(DenoisingPrior, 40, "source", of_s=LABELS),
     "synthesis_longer": Method(
         partial(_longer, augment=SYNTHETIC),
         SOURCE,

@@ -209,7 +209,7 @@ def joint_batch(stage: Stage) -> dict[str, float]:
 
 def wrong_alignment(stage: Stage) -> dict[str, float]:
     """Features that nobody can tell apart, and wrong labels: see `alignment`."""
-    return alignment.measured(stage.seed)
+    return alignment.bounds_by_line(stage.seed)
 
 
 def class_prior(stage: Stage) -> dict[str, float]:

@@ -89,7 +89,9 @@ def by_structure(rows: pd.DataFrame, metric: str = "dsc", domain: str = "target"
 def costs(methods: pd.DataFrame) -> pd.DataFrame:
     """What each method was allowed to see and what it took, from methods.csv: means over seeds.
 
-    Columns: `sees`; `steps`; `seconds`; `weights` that it changed; `A-dist.` (0..2: the domains
+    Columns: `sees`; `steps` of its own phase, which at test time is each subject's; `seconds` in
+    all, with the network it begins with and the adaptation to all test subjects; `weights` that it
+    changed; `A-dist.` (0..2: the domains
     cannot, or can, be told apart from its features; none for test-time methods, which have other
     features for each subject); `ECE` and `ECE near`, calibration errors in percent, everywhere and
     within 10 mm of the truth.

@@ -181,8 +181,8 @@ def shift_curves(
 ) -> Results:
     """A table at each shift strength, of T alone, with one more column, `shift`.
 
-    S is the same at every strength, so what learns from S alone is trained once a seed, and
-    scores on S stand in the table at full strength.
+    S is the same at every strength, so what learns from S alone is trained once a seed. Scores on S
+    are left out: for what learns from S alone they stay those of the table at full strength.
 
     Parameters
     ----------

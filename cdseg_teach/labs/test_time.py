@@ -91,7 +91,7 @@ class TestTimeLab(Shown):
         Of the denoising prior, `lab.denoiser` of another lab; without it, one is trained when it is
         first needed, which takes seconds.
     steps
-        Of Play, which pauses after as many; pressed again, it goes on. A live attribute.
+        Play pauses at every multiple of it; pressed again, it goes on. A live attribute.
     settings
         All others are `Settings`: subject (a name), method, learning_rate, parameters, ...
 
@@ -134,6 +134,17 @@ class TestTimeLab(Shown):
     def step_count(self) -> int:
         """Updates that were done."""
         return self.adapting.steps_done
+
+    @property
+    def steps(self) -> int:
+        """How many steps Play takes before it pauses."""
+        return self._steps
+
+    @steps.setter
+    def steps(self, value: int) -> None:
+        if not isinstance(value, int) or value < 1:
+            raise Problem(f"{value!r} steps cannot be taken; use a whole number from 1 up")
+        self._steps = value
 
     @property
     def denoiser(self) -> nn.Module:
@@ -193,7 +204,7 @@ class TestTimeLab(Shown):
         if len(self.frames) == KEEP:
             del self.frames[1::2]
         self.frames.append(self._look(self.adapting.predict_probabilities(), self.step_count))
-        if self.step_count == self.steps:
+        if self.step_count % self.steps == 0:
             self.player.pause()
         return {**report, "step": float(self.step_count)}
 

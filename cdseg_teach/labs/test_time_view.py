@@ -89,8 +89,8 @@ class TestTimeView(SteppedView):
             with_tooltip(control, "Choosing begins a new run")
             control.observe(self._guarded(partial(self._on_choice, name)), "value")
         self.steps = w.Dropdown(description="Steps", options=sorted({*STEPS, lab.steps}))
-        with_tooltip(self.steps, "Play pauses after as many; pressed again, it goes on")
-        self.steps.observe(self._guarded(lambda change: self._on_steps(change["new"])), "value")
+        with_tooltip(self.steps, "Play pauses every so many steps; pressed again, it goes on")
+        self.steps.observe(self._guarded(self._on_steps), "value")
         names = lab.study.target.channels
         self.channel = w.Dropdown(
             description="Picture",
@@ -139,8 +139,8 @@ class TestTimeView(SteppedView):
     def _on_choice(self, name: str, change: Any) -> None:
         self.lab.choose(**{name: change["new"]})
 
-    def _on_steps(self, steps: int) -> None:
-        self.lab.steps = steps
+    def _on_steps(self, change: Any) -> None:
+        self.lab.steps = change["new"]
 
     def _with_bar(self, steps: Iterable[int]) -> Iterator[int]:
         """Go through the denoiser's training and show how far it is."""
@@ -174,6 +174,8 @@ class TestTimeView(SteppedView):
                 if value not in known:  # set from code
                     control.options = _options([*known, value])
                 control.layout.display = None if name in used else "none"
+            elif name == "parameters" and value not in [v for _, v in control.options]:
+                control.options = (*control.options, (str(value), value))
             control.value, control.disabled = value, name not in used
 
     def _draw_curves(self) -> None:

@@ -276,7 +276,7 @@ class Steppable(Protocol):
 def steps(
     learner: Steppable, n: int, *, progress: bool = True, delay: float = 0.0
 ) -> Iterator[dict[str, float]]:
-    """Take `n` steps, one report after another, with a progress bar, `delay` seconds later.
+    """Take `n` steps, one report after another; a progress bar comes after `delay` seconds.
 
     Stopping early (a `break`, the notebook's stop button) leaves the learner as it is after its
     last whole step: predict with it, or go on.

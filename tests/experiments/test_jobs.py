@@ -2,6 +2,7 @@
 
 import math
 import sys
+import time
 from functools import partial
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 from toy import toy_study
 
-from cdseg_teach.experiments import jobs
+from cdseg_teach.experiments import jobs, recipes, table
 from cdseg_teach.experiments.executors import executor_from, local_processes
 from cdseg_teach.experiments.facts import Remembering
 from cdseg_teach.experiments.jobs import Job, run_jobs
@@ -103,6 +104,32 @@ def test_rows_that_share_a_start_train_it_once(monkeypatch):
     names = ("gin", "gin_batch_statistics", "synthesis_longer", "tent", "source")
     run_jobs([job(name) for name in names], progress=False)
     assert sorted(trained) == ["gin", "source", "synthesis"]
+
+
+def test_at_every_shift_what_learns_from_s_alone_is_the_same_training(monkeypatch):
+    trained = []
+    original = jobs.train_start
+    monkeypatch.setattr(jobs, "train_start", lambda j: trained.append(j.start) or original(j))
+
+    def studies(seed, shift=1.0):
+        return toy_study(seed, subjects=2)
+
+    results = table.shift_curves(studies, (0.0, 0.5), ("source", "source_longer"), (0,), steps=2)
+    assert trained == ["source"]
+    assert set(results.rows.domain) == {"target"}
+
+
+def test_the_seconds_of_a_denoising_prior_include_its_denoiser(monkeypatch):
+    def slow(*arguments, **options):
+        end = time.process_time() + 0.5
+        while time.process_time() < end:
+            pass
+        return torch.nn.Identity()
+
+    quick = job("denoising_prior")
+    start = jobs.train_start(quick)
+    monkeypatch.setattr(recipes, "denoiser_of", slow)
+    assert jobs.run_job(quick, start).facts["seconds"] > start.seconds + 0.5
 
 
 def test_threads_are_as_before_after_a_job():

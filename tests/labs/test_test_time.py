@@ -225,24 +225,29 @@ def test_play_pauses_after_the_chosen_steps_and_goes_on_when_pressed_again(
     lab = view.lab
     view.steps.value = 5
     assert (lab.steps, lab.step_count) == (5, 0)
-    for _ in range(2):
+    for pauses_at in (5, 10):
         view.play.click()
-        while lab.player.playing and lab.step_count < 7:
+        while lab.player.playing:
             tick(view)
-        assert lab.player.playing == (lab.step_count > 5)
+        assert lab.step_count == pauses_at
     lab.steps = 7  # from code: no value of the list
     view.refresh(now=True)
     assert view.steps.value == 7
+    with pytest.raises(Problem, match="0 steps"):
+        lab.steps = 0
 
 
 def test_a_block_of_the_network_can_move_alone(view: TestTimeView) -> None:
     lab = view.lab
     view.controls["parameters"].value = "decoder1"
     lab.run(1)
+    assert lab.settings.parameters == "decoder1"
     begun, moved = lab.learner.predictor.state_dict(), lab.adapting.network.state_dict()
     changed = {name for name in begun if not torch.equal(begun[name], moved[name])}
     assert changed
     assert all(name.startswith("decoder1") for name in changed)
+    lab.choose(parameters="head")  # from code: no block that a discriminator listens to
+    assert view.controls["parameters"].value == "head"
 
 
 def test_looking_back_shows_the_run_as_it_was(view: TestTimeView) -> None:

@@ -41,7 +41,7 @@ class DenoisingPrior(Adaptation):
     seed
         Of the normaliser, and of the denoiser that is trained here.
     options
-        All others, as in `Adaptation`: episodic, predict_from.
+        All others, as in `Adaptation`: episodic, predict_from, progress.
 
     References
     ----------

@@ -35,7 +35,7 @@ class Tent(Adaptation):
         What moves: `"norm"` (gamma and beta of every norm layer), `"all"`, or names of the
         network's submodules, dots for nested ones.
     options
-        All others, as in `Adaptation`: episodic, predict_from.
+        All others, as in `Adaptation`: episodic, predict_from, progress.
 
     Examples
     --------
