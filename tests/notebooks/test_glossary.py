@@ -17,7 +17,14 @@ LINES = [
 
 def spellings(term: str) -> list[str]:
     """What may stand in a text for a term: "α (alpha)" is met where either is."""
-    return [word.lower() for word in re.split(r"[(),`]", term) if word.strip()]
+    return [word.strip() for word in re.split(r"[(),`]", term) if word.strip()]
+
+
+def is_met(word: str, text: str) -> bool:
+    """Whether a word begins somewhere in a text; names in capitals are no part of other words."""
+    if word == word.upper():
+        return bool(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text))
+    return bool(re.search(rf"(?<!\w){re.escape(word.lower())}", text.lower()))
 
 
 def test_the_terms_are_in_order_and_have_a_meaning() -> None:
@@ -29,6 +36,6 @@ def test_the_terms_are_in_order_and_have_a_meaning() -> None:
 @pytest.mark.parametrize(("term", "where"), [(term, where) for term, _, where in LINES])
 def test_a_term_is_met_where_it_says(term: str, where: str) -> None:
     for number in re.findall(r"\b\d\d\b", where):
-        for source in (ROOT / "notebooks").glob(f"{number}_*.py"):
-            text = re.sub(r"\n# |\s+", " ", source.read_text(encoding="utf-8")).lower()
-            assert any(word.strip() in text for word in spellings(term)), source.name
+        (source,) = (ROOT / "notebooks").glob(f"{number}_*.py")
+        text = re.sub(r"\n# |\s+", " ", source.read_text(encoding="utf-8"))
+        assert any(is_met(word, text) for word in spellings(term)), source.name
