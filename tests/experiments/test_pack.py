@@ -23,6 +23,7 @@ from cdseg_teach.experiments.summaries import (
     paired_gain,
     per_seed,
     recovered,
+    scores,
     summary,
 )
 from cdseg_teach.problems import Problem
@@ -283,6 +284,37 @@ def test_the_readme_says_what_the_shipped_table_says():
     assert f"recovers {100 * recovered(rows):.0f} % of the way" in said
     without = paired_gain(rows, worse="source_without_shifted_channel")
     assert f"here it is {-without.mean:.1f} points worse" in said
+
+
+def test_the_readme_says_what_the_shipped_table_of_hearts_says():
+    rows = LecturePack().everything("mr_to_ct")
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    lines = [line.split("|") for line in readme.partition("**Hearts, MR to CT.**")[2].splitlines()]
+    table = {
+        cells[1].split("`")[1]: cells for cells in lines if len(cells) == 7 and "`" in cells[1]
+    }
+    assert {"source", "output_adversarial", "synthesis_longer", "oracle"} <= set(table)
+    told = scores(rows)
+    for method, (_, _, steps, on_t, on_s, way, _) in table.items():
+        row = recipes.METHODS[method]
+        assert int(steps) == row.steps + (recipes.METHODS[row.start].steps if row.start else 0)
+        assert [on_t.strip(), on_s.strip()] == list(told.loc[method, ["T", "S"]])
+        share = "" if method in ("source", "oracle") else f"{100 * recovered(rows, method):.0f} %"
+        assert way.strip() == share
+    loss = paired_gain(rows, "synthesis_adversarial", "synthesis_longer")
+    assert f"by {-loss.mean:.1f} points" in readme
+
+
+def test_the_shipped_hearts_keep_what_the_lecture_says():
+    rows = LecturePack().everything("mr_to_ct")
+    assert per_seed(rows, "source", domain="source").mean() >= 85
+    assert per_seed(rows, "oracle").mean() >= 85
+    on_t = pd.DataFrame({name: per_seed(rows, name) for name in rows.method.unique()})
+    for game in ("adversarial", "output_adversarial", "feature_and_output"):
+        assert (on_t[game] > on_t.source_longer).all()
+    assert (on_t.synthesis_adversarial < on_t.synthesis_longer).all()  # as the README says
+    assert recovered(rows, "output_adversarial") >= 0.6
+    assert recovered(rows, "synthesis") >= 0.45
 
 
 def test_the_shipped_table_keeps_what_the_lecture_says():
