@@ -15,6 +15,8 @@ from cdseg_teach import plots, slices
 from cdseg_teach.cohorts.study import Study, Subject
 from cdseg_teach.labs import histograms
 from cdseg_teach.labs.display import Shown
+from cdseg_teach.labs.trials import Trials
+from cdseg_teach.methods import Learner
 from cdseg_teach.methods import augmentation as a
 from cdseg_teach.methods.sampling import SliceBatches, seed_for
 from cdseg_teach.problems import Problem, check_index
@@ -92,6 +94,8 @@ class AugmentationLab(Shown):
         Whose slice is shown; the first training subject of the source without it.
     z
         The slice; the one with most foreground without it.
+    learner
+        Trained on S: then a button trains it further, a copy with the stack beside one without.
 
     Examples
     --------
@@ -99,8 +103,16 @@ class AugmentationLab(Shown):
     learner = Supervised(study.source.train, augment=lab.stack, seed=0)
     """
 
-    def __init__(self, study: Study, subject: Subject | None = None, z: int | None = None) -> None:
+    def __init__(
+        self,
+        study: Study,
+        subject: Subject | None = None,
+        z: int | None = None,
+        *,
+        learner: Learner | None = None,
+    ) -> None:
         self.study = study
+        self.trials = None if learner is None else Trials(learner, study)
         self.subject = study.source.train[0] if subject is None else subject
         self.channels = study.source.channels
         self.channel, self.z, self.seed = (*study.shifted_channels, 0)[0], 0, 0
@@ -190,7 +202,8 @@ class AugmentationLab(Shown):
         if not original.size:
             return f"{self.where}: nothing is there."
         alike = ", ".join(f"{_correlation(original, draw):.2f}" for draw in draws)
-        return f"{self.where}: {self._steps()}. Correlation of the draws with it: {alike}."
+        said = f"{self.where}: {self.stacked}, seed {self.seed}"
+        return f"{said}. Correlation of the draws with it: {alike}."
 
     def caption(self) -> str:
         """What each transform may see, and what has no picture."""
@@ -238,13 +251,14 @@ class AugmentationLab(Shown):
         """Channel, subject and slice in words."""
         return f"{self.channels[self.channel]} of {self.subject.name}, slice {self.z}"
 
-    def _steps(self) -> str:
+    @property
+    def stacked(self) -> str:
+        """The stack in words."""
         steps = " → ".join(f"{name} {value:g}" for name, value in self._strengths.items())
-        chance = f", each with probability {self.probability:g}"
-        return (steps + chance if steps else "nothing is changed") + f", seed {self.seed}"
+        return f"{steps}, each with probability {self.probability:g}" if steps else "no transform"
 
     def __repr__(self) -> str:
-        return f"AugmentationLab({self.where}: {self._steps()})"
+        return f"AugmentationLab({self.where}: {self.stacked}, seed {self.seed})"
 
     def build(self) -> Any:
         """Return the widget: transforms, pictures, histograms."""

@@ -11,6 +11,7 @@ from cdseg_teach.labs import augmentation as model
 from cdseg_teach.labs import histograms
 from cdseg_teach.labs.contrast_view import STYLE
 from cdseg_teach.labs.display import AltImage, Face, Fit, live, with_tooltip
+from cdseg_teach.labs.trials_view import TrialsView
 from cdseg_teach.methods.augmentation import Fourier
 from cdseg_teach.slices import encoded
 
@@ -33,6 +34,7 @@ class AugmentationView(Face):
         self.pictures = [AltImage(layout=w.Layout(width="100%")) for _ in model.LINES]
         self.figure = histograms.empty_figure(model.LINES, ("",))
         self.status = w.HTML()
+        self.trials = lab.trials and TrialsView(lab.trials, lambda: (lab.stack, lab.stacked))
         self.widget = self._arranged()
         self.refresh()
 
@@ -114,6 +116,7 @@ class AugmentationView(Face):
                 self.figure,
                 Fit(),
                 self.status,
+                *([self.trials.widget] if self.trials else []),
                 w.HTML(f"<div class='cdseg-note'>{caption}</div>"),
             ]
         )

@@ -52,3 +52,24 @@ def test_stack_drag_and_draw_again(server: Server, notebook: Notebook) -> None:
     assert lab.bounding_box()["height"] <= panel["height"]
     assert lab.bounding_box()["width"] <= panel["width"]
     assert notebook.errors() == []
+
+
+def test_train_with_what_is_stacked(server: Server, notebook: Notebook) -> None:
+    cells = (
+        "from toy import toy_study\nimport cdseg_teach as ct\nstudy = toy_study(size=64)",
+        "learner = ct.Supervised(study.source.train, seed=0)\n"
+        "for _ in ct.steps(learner, 5, progress=False):\n    pass",
+        "ct.AugmentationLab(study, learner=learner)",
+    )
+    notebook.open(server.write("training.ipynb", *cells)).run_all()
+    lab = notebook.page.locator(".cdseg-augmentation")
+    lab.scroll_into_view_if_needed()
+    notebook.button("Train with it").click()
+    notebook.wait_for(lambda: notebook.button("Stop").is_visible(), "it learns")
+    bar = lab.locator(".widget-hprogress")
+    assert bar.is_visible()
+    notebook.wait_for(lambda: "as they are: " in lab.inner_text(), "the control is done")
+    notebook.wait_for(lambda: "Inversion 0.5 → Gamma 0.4, each" in lab.inner_text(), "it is done")
+    notebook.wait_for(lambda: not bar.is_visible(), "the bar goes")
+    notebook.screenshot("augmentation-3-trained")
+    assert notebook.errors() == []
