@@ -68,14 +68,6 @@ class Trials:
         done = self._running.steps_done if self._running else 0
         return self.steps * len(self._waiting) - done
 
-    def in_words(self) -> str:
-        """Say what each trial reached."""
-        told = "; ".join(
-            f"{name}: {scores.on_target:.0%} on T, {scores.on_source:.0%} on S"
-            for name, scores in self.results.items()
-        )
-        return f"DSC of {self.people} people each, {self.steps} steps more. {told}."
-
     def _advance(self) -> dict[str, float]:
         name, stack = self._waiting[0]
         if self._running is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 
 import ipywidgets as w
@@ -12,6 +13,11 @@ from cdseg_teach.labs.trials import Trials
 from cdseg_teach.methods.augmentation import Stack
 
 TICK_S = 0.15  # of work between two looks at sliders and buttons
+_STYLE = """<style>
+.cdseg-trials {font-size: 18px; line-height: 26px; border-collapse: collapse}
+.cdseg-trials :is(th, td) {text-align: left; padding: 0 24px 0 0; font-weight: normal}
+.cdseg-trials b {font-size: 22px}
+</style>"""
 
 
 class TrialsView(Face):
@@ -63,4 +69,18 @@ class TrialsView(Face):
         self.button.icon = "stop" if playing else "play"
         self.bar.layout.visibility = "visible" if playing else "hidden"
         self.bar.value = self.bar.max - self.trials.left
-        self.told.value = live(message or self.trials.in_words())
+        self.told.value = live(message) if message else self._table()
+
+    def _table(self) -> str:
+        trials = self.trials
+        lines = "".join(
+            f"<tr><td>{html.escape(name)}</td><td><b>{scores.on_target:.0%}</b></td>"
+            f"<td><b>{scores.on_source:.0%}</b></td></tr>"
+            for name, scores in trials.results.items()
+        )
+        return (
+            f"{_STYLE}<table class='cdseg-trials' role='status' aria-live='polite'><tr>"
+            f"<th>{trials.steps} steps more, from slices of S</th><th>DSC on T</th><th>on S</th>"
+            f"</tr>{lines}</table><span class='cdseg-note'>Mean over {trials.people} people each; "
+            "labels of T are used only to look.</span>"
+        )

@@ -68,7 +68,7 @@ def test_train_with_what_is_stacked(server: Server, notebook: Notebook) -> None:
     notebook.wait_for(lambda: notebook.button("Stop").is_visible(), "it learns")
     bar = lab.locator(".widget-hprogress")
     assert bar.is_visible()
-    notebook.wait_for(lambda: "as they are: " in lab.inner_text(), "the control is done")
+    notebook.wait_for(lambda: "as they are" in lab.inner_text(), "the control is done")
     notebook.wait_for(lambda: "Inversion 0.5 → Gamma 0.4, each" in lab.inner_text(), "it is done")
     notebook.wait_for(lambda: not bar.is_visible(), "the bar goes")
     notebook.screenshot("augmentation-3-trained")

@@ -83,7 +83,6 @@ def test_the_control_is_trained_once(trials: Trials) -> None:
     trials.player.run(5)
     finish(trials, INVERTED, "inverted")
     assert list(trials.results) == ["before", PLAIN, "none", "inverted"]
-    assert "5 steps more. before: " in trials.in_words()
 
 
 def test_what_was_stopped_begins_anew(trials: Trials) -> None:
@@ -112,7 +111,9 @@ def test_a_press_trains_with_what_is_stacked_and_a_second_one_stops(view: Trials
         PLAIN,
         "Inversion 0.5 → Gamma 0.4, each with probability 1",
     ]
-    assert PLAIN in view.told.value
+    after = view.trials.results[PLAIN]
+    assert f"<td>{PLAIN}</td><td><b>{after.on_target:.0%}</b></td>" in view.told.value
+    assert "3 steps more" in view.told.value
     assert view.bar.layout.visibility == "hidden"
     assert view.button.description == "Train with it"
 
