@@ -9,10 +9,10 @@ import ipywidgets as w
 
 from cdseg_teach.labs.clock import Clock
 from cdseg_teach.labs.display import Face, live, with_tooltip
+from cdseg_teach.labs.stepped_view import TICK_S
 from cdseg_teach.labs.trials import Trials
 from cdseg_teach.methods.augmentation import Stack
 
-TICK_S = 0.15  # of work between two looks at sliders and buttons
 _STYLE = """<style>
 .cdseg-trials {font-size: 18px; line-height: 26px; border-collapse: collapse}
 .cdseg-trials :is(th, td) {text-align: left; padding: 0 24px 0 0; font-weight: normal}
