@@ -113,7 +113,7 @@ ENTRIES = {
 
 
 #: Those that do not ship yet: hours of computing, `cdseg-teach pack build --only NAME`.
-TO_COME = ("ge_to_swi", "ct_to_mr", "shift")
+TO_COME = ("ct_to_mr", "shift")
 
 
 def brain_reference() -> list[float]:
