@@ -286,6 +286,21 @@ def test_the_readme_says_what_the_shipped_table_says():
     assert f"here it is {-without.mean:.1f} points worse" in said
 
 
+def test_the_readme_says_what_the_shipped_table_of_everything_says():
+    rows = LecturePack().everything("ge_to_swi")
+    said = " ".join((Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").split())
+    on_t = {name: per_seed(rows, name).mean() for name in ("augmentation", "batch_statistics")}
+    lost = -paired_gain(rows, "augmentation", "source", domain="source").mean
+    wanted = f"DSC of {on_t['augmentation']:.1f} on T and loses {lost:.1f} points on S"
+    assert wanted in said
+    assert f"statistics reach {on_t['batch_statistics']:.1f} and change nothing on S" in said
+    unchanged = paired_gain(rows, "batch_statistics", "source", domain="source")
+    assert unchanged.low < 0 < unchanged.high
+    added = paired_gain(rows, "tent", "batch_statistics")
+    assert f"TENT adds {added.mean:.1f} points to them" in said
+    assert added.low > 0
+
+
 def test_the_readme_says_what_the_shipped_table_of_hearts_says():
     rows = LecturePack().everything("mr_to_ct")
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
