@@ -189,7 +189,7 @@ class Plan:
     alphas: tuple[float, ...] = (0.0, 0.1, 0.3, 1.0, 10.0, 100.0)
     rows: tuple[str, ...] = tuple(recipes.METHODS)
     rows_seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    shifts: tuple[float, ...] = (0.0, 0.5)
+    shifts: tuple[float, ...] = (0.0, 0.3, 0.6)
     shift_seeds: tuple[int, ...] = (0, 1, 2)
     every: int = 5
     opens_at: float = 0.2

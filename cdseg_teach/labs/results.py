@@ -46,6 +46,7 @@ _IN_SHORT = {
     recipes.TARGET_IMAGES: "images of T",
     recipes.TARGET_LABELS: "labels of T",
     recipes.NETWORK: "network",
+    recipes.AT_HAND: "image at hand",
 }
 #: Name of a curve -> x [points], and its runs [seeds, points].
 Curves = dict[str, tuple[list[float], np.ndarray]]

@@ -16,7 +16,7 @@ _TABLE_STYLE = """<style>
 .cdseg-results table {border-collapse: collapse; font-size: 16px; line-height: 22px; width: 100%}
 .cdseg-results :is(th, td) {text-align: right; padding: 2px 6px; white-space: nowrap}
 .cdseg-results :is(th, td):is(:nth-child(1), :nth-child(5), :nth-child(6)) {text-align: left}
-.cdseg-results td:nth-child(1) {white-space: normal}
+.cdseg-results td:is(:nth-child(1), :nth-child(5)) {white-space: normal}
 .cdseg-results tbody tr {border-top: 1px solid #ddd}
 .cdseg-results .widget-toggle-buttons .jupyter-button {width: auto; padding: 0 14px}
 .cdseg-results .widget-toggle-buttons .mod-active {background: #0072B2; color: #fff}

@@ -66,7 +66,7 @@ def test_the_table_says_what_the_summaries_say(
     table = lab.table()
     for part in (scores(rows, metric), gains(rows, metric)):
         pd.testing.assert_frame_equal(table[part.columns], part.loc[["gin", "tent"]])
-    assert list(table["may see"]) == ["S", "network, the image at hand"]
+    assert list(table["may see"]) == ["S", "network, image at hand"]
 
 
 def test_what_is_chosen_does_not_change_holms_correction(lab: ct.ResultsExplorer) -> None:
