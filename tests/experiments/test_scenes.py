@@ -15,19 +15,20 @@ from toy import toy_study
 
 from cdseg_teach.cohorts.study import Split
 from cdseg_teach.experiments import jobs, scenes
+from cdseg_teach.experiments import stage as staged
 from cdseg_teach.experiments.executors import Here, one_thread
 from cdseg_teach.experiments.jobs import Job, train_start
 from cdseg_teach.experiments.recipes import learner_of
 from cdseg_teach.experiments.scenes import (
     SCENES,
     SETTINGS,
-    Stage,
     by_seed,
     over,
     pull,
     run_scenes,
     without_lesions,
 )
+from cdseg_teach.experiments.stage import Stage
 from cdseg_teach.experiments.weights import from_bytes
 from cdseg_teach.problems import Problem
 
@@ -89,13 +90,13 @@ def test_ratios_are_ratios(rows):
 
 def test_it_repeats_and_a_seed_trains_one_source_learner(rows, monkeypatch):
     asked = []
-    original = scenes.learner_of
+    original = staged.learner_of
 
     def counting(row, *arguments, **options):
         asked.append(row)
         return original(row, *arguments, **options)
 
-    monkeypatch.setattr(scenes, "learner_of", counting)
+    monkeypatch.setattr(staged, "learner_of", counting)
     again = scenes.play(SMALL, 0, STEPS, "cpu")
     assert again.equals(rows[rows.seed == 0].reset_index(drop=True))
     assert asked.count("source") == 1
