@@ -154,8 +154,8 @@ lab.preset = "augmentation"
 lab
 
 # %% [markdown]
-# The same without a browser: `lab.use("Gamma", 0.8)`, `lab.drop("Gamma")`, `lab.draw_again()`. What the
-# table's row `augmentation` trains with is `lab.stack`: each transform, and its chance to act on a slice.
+# The same without a browser: `lab.use("Gamma", 0.8)`, `lab.drop("Gamma")`, `lab.draw_again()`. What a training is
+# given is `lab.stack`, at first the table's row `augmentation`: each transform, and its chance to act on a slice.
 
 # %%
 for transform, chance in lab.stack.steps:
@@ -383,9 +383,9 @@ plots.gallery(pictures, alt, columns=4, legend=True)
 # %% [markdown]
 # **What to notice.**
 #
-# * Compare within a seed, as this table does: people, weights and batches differ from one seed to the next.
-# * Hold what each row gains on T against its price on S. A row that loses on S has given up something that
-#   was wrong on T and right on S.
+# * Compare within a seed, as the table of gains does: people, weights and batches differ from one seed to the next.
+# * Hold what each row gains on T against its price on S. A row that loses on S may have given up something
+#   that was wrong on T and right on S.
 # * And hold the order of the rows against the table of our rule. Where the two disagree, the story of the
 #   fluid was not the whole story.
 
@@ -397,7 +397,7 @@ plots.gallery(pictures, alt, columns=4, legend=True)
 
 # %%
 choose = ct.Predict(
-    "Choose the row with the best DSC on S. How good is the choice on T?",
+    "Without looking back: choose the row with the best DSC on S. How good is the choice on T?",
     ["the best", "in between", "the worst"],
 )
 choose
@@ -422,7 +422,7 @@ choose.reveal({0: "the worst", len(unseen) - 1: "the best"}.get(place, "in betwe
 
 # %%
 again = ct.Predict(
-    "Of these rows, is the best one on SWI also the best one on hearts by CT?", ["yes", "no"]
+    "Of all five rows, is the best one on SWI also the best one on hearts by CT?", ["yes", "no"]
 )
 again
 
@@ -443,7 +443,7 @@ again.reveal("yes" if reached.idxmax().nunique() == 1 else "no")
 # %% [markdown]
 # ## On your machine, with a GPU if there is one
 #
-# Now train with what is in your lab: the row `augmentation`, or what you stack there. From scratch, a
+# Now train with what is in your lab (`lab.preset = "augmentation"` brings that row back). From scratch, a
 # few steps are too few, so both networks go on from the one that was trained on S. The one sees the
 # slices of S as they are, the other through `lab.stack`.
 
@@ -492,8 +492,8 @@ _ = ct.claim("on S, it costs", longer_s, stacked_s, by=3)
 live.reveal(round(stacked))
 
 # %% [markdown]
-# **What to notice.** A few steps with the old rules broken, and the network uses others. It has not seen a
-# single image of T. (Target labels are used in this table, to look.)
+# **What to notice.** A few steps with the old rules broken, and the network uses others. Unless you stacked Fourier, it has not
+# seen a single image of T. (Target labels are used in this table, to look.)
 #
 # Now yours. The lab once more, with the trained network in it. Stack what you believe in, press *Train with
 # it*, and wait some seconds: forty steps, beside forty without a stack. Which transform alone is enough? Which

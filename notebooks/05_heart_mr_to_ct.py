@@ -268,7 +268,7 @@ better.reveal(f"{cnr.left['MR'] / cnr.left['CT, unenhanced']:.0f}", "in the left
 
 # %% [markdown]
 # **What to notice.** MR tells blood from muscle by itself. CT needs iodine for that, and then, in these
-# voxels, beats MR where most of the iodine is. "Better soft-tissue contrast" is true of tissue; with iodine, it
+# voxels, beats MR on both sides, by far where most of the iodine is. "Better soft-tissue contrast" is true of tissue; with iodine, it
 # is a question of when the picture was taken.
 #
 # MR's number is no discovery: its noise was set so that blood and muscle have the CNR that was measured
@@ -403,7 +403,7 @@ for cohort, where in ((study.source, "MR"), (study.target, "CT")):
     for someone in cohort.test[:2]:
         z, said = someone.telling_slice(), trained_on_mr.predict(someone.image)
         pictures[f"{where}, {someone.name[-6:]}"] = plots.structures_of(someone, z, 0, said)
-alt = "Two people by MR: colours fill the outlines. Two by CT: no muscle, and blood only in part."
+alt = "Two people by MR: colours fill the outlines. Two by CT: hardly any muscle, blood in part."
 plots.gallery(pictures, alt, columns=2, legend=STRUCTURES)
 
 # %% [markdown]
@@ -413,7 +413,7 @@ plots.gallery(pictures, alt, columns=2, legend=STRUCTURES)
 #   it is a dark wall between bright blood and bright fat, and in CT the fat outside is dark.
 # * Seeds differ more on CT than on MR: nothing in training says what to do with such an image, and the
 #   networks answer differently.
-# * Some of it lies outside the heart: a bright vertebra in CT is called blood.
+# * Some of what is wrong lies outside the heart: in CT the inside of a vertebra is called left atrium.
 
 # %% [markdown]
 # ## Listen to the output instead
@@ -499,7 +499,7 @@ plots.gallery(pictures, alt, columns=4, legend=STRUCTURES)
 seen = (recorded.frame_steps[::4], 100 * recorded.dsc_source[::4], 100 * recorded.dsc_target[::4])
 series = {"DSC on MR (S)": seen[:2], "DSC on CT (T)": seen[::2]}
 plots.curves(
-    series, "step", "DSC (%)", "The recorded run: α = 1 from step 180, let in from step 30 on"
+    series, "step", "DSC (%)", "The recorded run: α let in from step 30 on, 1 from step 180"
 )
 
 # %%
@@ -548,14 +548,23 @@ closer = ct.Predict(
 )
 closer
 
+# %%
+both = ct.Predict(
+    "Learned from painted images, goes on with the game on features and output: what does it add?",
+    between=(-20, 40),
+    unit="points",
+)
+both
+
 # %% [markdown]
 # ## What carries the gain?
 #
 # The rows that this notebook speaks of, seeds 0 to 4; notebook 06 has all. DSC over the seven structures in percent,
 # mean (standard deviation) over the people of all seeds; "± seeds" is the standard deviation of the
 # seeds' means. `source_longer` and `synthesis_longer` are **controls**: as many steps as the game, without
-# the game (1000 in all, where `source`, `synthesis` and `oracle` take 500). `oracle` is Train on CT, with the
-# labels that nobody has. All games hear probabilities; $-p \log p$ has no row here.
+# the game (1000 in all, where `source`, `gin`, `synthesis` and `oracle` take 500). `oracle` is Train on CT, with
+# the labels that nobody has. `adversarial` hears features, `output_adversarial` probabilities, the other two games
+# both; $-p \log p$ has no row here.
 
 # %%
 kept = ["source", "source_longer", "adversarial", "output_adversarial", "feature_and_output"]
@@ -568,14 +577,6 @@ of = {method: pack.score(method, **here) for method in kept}
 apart = of["output_adversarial"] - of["synthesis_longer"]
 who = "the game, which sees CT images" if apart > 0 else "synthesis, which never does"
 closer.reveal("within 5 points of each other" if abs(apart) < 5 else who)
-
-# %%
-both = ct.Predict(
-    "Learned from painted images, goes on with the game on features and output: what does it add?",
-    between=(-20, 40),
-    unit="points",
-)
-both
 
 # %% [markdown]
 # Each gain beside its control: the difference in points, its 95 % interval, and on how many of the seeds
