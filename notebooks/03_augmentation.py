@@ -200,7 +200,8 @@ before, *draws = bench.planes()
 pictures = {"original": bench.picture_of(before)}
 pictures |= {f"draw {i}": bench.picture_of(draw) for i, draw in enumerate(draws, 1)}
 plots.gallery(
-    pictures, "GE, and what four random networks make of it: other greys, the same shapes."
+    pictures,
+    "GE, and what four random networks make of it: other greys and textures, edges where they were.",
 )
 
 # %%
@@ -209,7 +210,8 @@ print("Each draw has the norm of the original:", kept)
 
 # %% [markdown]
 # **What to notice.** Small kernels cannot move anything by more than a few pixels. So contrast and
-# texture may become nearly anything, and shapes stay. That is the whole assumption: *what tells a lesion is its
+# texture may become nearly anything, and shapes stay where they are, even if in one of these draws texture all
+# but drowns them. That is the whole assumption: *what tells a lesion is its
 # shape and that it differs from its surroundings, not how bright it is.*
 
 # %% [markdown]
