@@ -17,11 +17,10 @@ from cdseg_teach.cohorts.layout import (
     Card,
     SubjectFiles,
     find_subjects,
-    place,
     read_card,
     with_prefix,
 )
-from cdseg_teach.cohorts.nifti import open_volume, read_channel, read_label
+from cdseg_teach.cohorts.volumes import Scan, open_volume, read_channel, read_label
 from cdseg_teach.problems import Problem
 
 SAME_PLACE_MM = 0.1
@@ -67,7 +66,7 @@ def name_problems(subjects: Sequence[SubjectFiles], card: Card | None) -> Iterat
     """Subjects that are there twice, and splits of subjects that are not there or in two splits."""
     folders = defaultdict(list)
     for subject in subjects:
-        folders[with_prefix(subject.name.lower())].append(subject.folder.name)
+        folders[with_prefix(subject.name.lower())].append(subject.name)
     for twice in folders.values():
         if len(twice) > 1:
             yield Problem(f"{', '.join(twice)}: are the same subject by name; keep one or rename")
@@ -98,24 +97,28 @@ def file_problems(
     """What is wrong with the files of one subject: missing ones, headers, geometry, then voxels."""
     problems: list[Problem] = []
     for channel in channels:
-        if channel not in subject.channels:
-            what = f"{subject.folder.name}/{channel}.nii.gz: is missing"
-            problems.append(Problem(f"{what}; add it or leave out the subject"))
-    files = [subject.channels[channel] for channel in channels if channel in subject.channels]
-    if subject.label:
-        files.append(subject.label)
-    opened = {file: _attempt(partial(open_volume, file), problems) for file in files}
-    images = {file: image for file, image in opened.items() if image is not None}
-    problems += _geometry_problems(images)
-    for file in () if headers_only else images:
-        if file == subject.label:
-            _attempt(partial(read_label, file, structures), problems)
+        if channel in subject.channels:
+            continue
+        what = f"{subject.name}/{channel}.nii.gz"
+        if f"{channel}-0" in subject.channels:
+            problems.append(Problem(f"{what}: has several volumes; keep one 3-D volume in it"))
         else:
-            _attempt(partial(read_channel, file), problems)
+            problems.append(Problem(f"{what}: is missing; add it or leave out the subject"))
+    scans = [subject.channels[channel] for channel in channels if channel in subject.channels]
+    if subject.label:
+        scans.append(subject.label)
+    opened = {scan: _attempt(partial(open_volume, scan), problems) for scan in scans}
+    images = {scan: image for scan, image in opened.items() if image is not None}
+    problems += _geometry_problems(images)
+    for scan in () if headers_only else images:
+        if scan == subject.label:
+            _attempt(partial(read_label, scan, structures), problems)
+        else:
+            _attempt(partial(read_channel, scan), problems)
     yield from problems
 
 
-def _geometry_problems(images: dict[Path, nib.Nifti1Image]) -> Iterator[Problem]:
+def _geometry_problems(images: dict[Scan, nib.Nifti1Image]) -> Iterator[Problem]:
     """Volumes that do not lie on the grid of the subject's first one."""
     if not images:
         return
@@ -124,32 +127,30 @@ def _geometry_problems(images: dict[Path, nib.Nifti1Image]) -> Iterator[Problem]
     corners = np.array(
         [[x, y, z, 1] for x in (0, shape[0]) for y in (0, shape[1]) for z in (0, shape[2])]
     )
-    for file in others:
-        if images[file].shape[:3] != shape:
-            what = f"has shape {images[file].shape[:3]}, {first.name} {shape}"
-            yield Problem(f"{place(file)}: {what}; resample one onto the other")
+    for scan in others:
+        if images[scan].shape[:3] != shape:
+            what = f"has shape {images[scan].shape[:3]}, {first.file.name} {shape}"
+            yield Problem(f"{scan}: {what}; resample one onto the other")
             continue
-        away_mm = np.abs(corners @ (images[file].affine - affine).T).max()
+        away_mm = np.abs(corners @ (images[scan].affine - affine).T).max()
         if away_mm > SAME_PLACE_MM:
-            what = f"lies up to {away_mm:.1f} mm away from {first.name} by its affine"
-            yield Problem(f"{place(file)}: {what}; register and resample it")
+            what = f"lies up to {away_mm:.1f} mm away from {first.file.name} by its affine"
+            yield Problem(f"{scan}: {what}; register and resample it")
 
 
 def _copies(subjects: Sequence[SubjectFiles]) -> Iterator[Problem]:
     """Volumes that are another's byte for byte: one person under two names leaks."""
-    seen: dict[str, Path] = {}
+    seen: dict[str, tuple[str, Scan]] = {}
     for subject in subjects:
-        for file in subject.channels.values():
+        for file in dict.fromkeys(scan.file for scan in subject.channels.values()):
             try:
                 with file.open("rb") as stream:
                     digest = hashlib.file_digest(stream, "sha256").hexdigest()
             except OSError:
                 continue  # said already: it cannot be opened
-            other = seen.setdefault(digest, file)
-            if other.parent != file.parent:
-                yield Problem(
-                    f"{place(file)}: is a copy of {place(other)}; keep one of the two subjects"
-                )
+            name, other = seen.setdefault(digest, (subject.name, Scan(file)))
+            if name != subject.name:
+                yield Problem(f"{Scan(file)}: is a copy of {other}; keep one of the two subjects")
 
 
 def _attempt(action: Callable[[], _T], problems: list[Problem]) -> _T | None:

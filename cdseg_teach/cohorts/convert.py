@@ -10,7 +10,7 @@ from nibabel.affines import voxel_sizes
 from scipy.ndimage import binary_fill_holes
 
 from cdseg_teach.cohorts.layout import SubjectFiles
-from cdseg_teach.cohorts.nifti import read_channel, read_label
+from cdseg_teach.cohorts.volumes import read_channel, read_label
 from cdseg_teach.cohorts.normalise import normalise
 from cdseg_teach.cohorts.resample import by_area, grid_around, labels_by_area, nearest
 from cdseg_teach.cohorts.study import Subject

@@ -1,23 +1,33 @@
 """How a cohort lies on disk: a folder a subject, a file a channel, a card that describes it.
 
 `<cohort>/<subject>/<channel>.nii.gz`, a mask `<cohort>/<subject>/label.nii.gz` (or gt,
-consensus_gt, mask), and optionally `<cohort>/cohort.json`. A subject is called as its folder.
+consensus_gt, dseg, mask), and optionally `<cohort>/cohort.json`. A subject is called as its folder.
+
+The names of BIDS are understood as well: `sub-XX_FLAIR.nii.gz` in the cohort's or the subject's
+folder, in its `anat/` or `ses-YY/anat/`, is channel FLAIR of sub-XX; `sub-XX_dseg.nii.gz` or
+`sub-XX_label-lesion_mask.nii.gz` there or under `derivatives/` is its mask. Brain masks are left
+out. A file with a fourth axis holds a channel a volume: `scan.nii.gz` is scan-0, scan-1, ...
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cdseg_teach.cohorts.volumes import Scan, count_volumes
 from cdseg_teach.problems import Problem
 
 CARD_FILE = "cohort.json"
-LABEL_NAMES = ("label", "gt", "consensus_gt", "mask")  # the first that is there is the label
+LABEL_NAMES = ("label", "gt", "consensus_gt", "dseg", "mask")  # the first that is there counts
 SPLIT_NAMES = ("train", "validation", "test")
-_ENDINGS = (".nii.gz", ".nii")
+ENDINGS = (".nii.gz", ".nii")
+_SUBJECT = re.compile(r"(sub-[A-Za-z0-9]+)_(?:ses-[A-Za-z0-9]+_)?")
+_BRAIN_MASK = re.compile(r"brain_?mask", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -25,9 +35,8 @@ class SubjectFiles:
     """The files of one subject: its channels by name, and its mask if there is one."""
 
     name: str
-    folder: Path
-    channels: Mapping[str, Path]
-    label: Path | None
+    channels: Mapping[str, Scan]
+    label: Scan | None
 
 
 @dataclass(frozen=True)
@@ -55,51 +64,104 @@ class Card:
     splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def place(file: Path) -> str:
-    """How messages call a file: with its subject, without the long way there."""
-    return f"{file.parent.name}/{file.name}"
-
-
 def with_prefix(name: str) -> str:
     """The folder that a subject is written to: sub-07 for 07, and for sub-07."""
     return name if name.startswith("sub-") else f"sub-{name}"
 
 
 def find_subjects(folder: Path) -> tuple[SubjectFiles, ...]:
-    """Every subfolder that holds a volume or is named sub-XX, sorted by name.
+    """Every subfolder that holds a volume or is named sub-XX, and what BIDS keeps, by name.
 
     Raises
     ------
     Problem
-        When there is no such folder, no subject in it, or whole cohorts instead.
+        When there is no such folder, no subject in it, or whole cohorts instead; when two files
+        claim to be the same channel.
     """
     try:
         if folder.is_file():
             raise Problem(f"{folder}: is a file; give a folder of subjects")
         inside = sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
         cohorts = [str(path) for path in inside if (path / CARD_FILE).is_file()]
-        subjects = [_subject_files(path) for path in inside]
+        files = {path.name: _volumes_of(path) for path in inside}
+        for file in _volumes_in(folder):
+            if subject := _SUBJECT.match(file.name):
+                files.setdefault(subject[1], []).append(file)
+        masks = _derived_masks(folder)
     except OSError as error:
         raise Problem(
             f"{folder}: cannot be read ({error.strerror}); give a folder of subjects"
         ) from error
-    found = tuple(s for s in subjects if s.channels or s.label or s.folder.name.startswith("sub-"))
+    subjects = [_subject_files(name, files[name], masks.get(name, [])) for name in sorted(files)]
+    found = tuple(s for s in subjects if s.channels or s.label or s.name.startswith("sub-"))
     if not found and cohorts:
         raise Problem(f"{folder}: holds cohorts; check {', '.join(cohorts)}")
     if not found:
-        raise Problem(f"{folder}: no subject in it; put volumes into <subject>/<channel>.nii.gz")
+        raise Problem(f"{folder}: no subject in it; {_advice(folder)}")
     return found
 
 
-def _subject_files(folder: Path) -> SubjectFiles:
-    volumes: dict[str, Path] = {}
-    for file in sorted(folder.iterdir()):
-        for ending in _ENDINGS:
-            if file.name.endswith(ending) and file.name[0] != ".":
-                volumes.setdefault(file.name.removesuffix(ending), file)
-    masks = [volumes[name] for name in LABEL_NAMES if name in volumes]
-    channels = {name: file for name, file in volumes.items() if name not in LABEL_NAMES}
-    return SubjectFiles(folder.name, folder, channels, masks[0] if masks else None)
+def _volumes_in(folder: Path) -> list[Path]:
+    return sorted(f for f in folder.iterdir() if f.name.endswith(ENDINGS) and f.name[0] != ".")
+
+
+def _volumes_of(folder: Path) -> list[Path]:
+    """The volumes of a subject's folder, and of BIDS's anat/ or ses-YY/anat/ in it."""
+    sessions = sorted(path for path in folder.glob("ses-*/anat") if path.is_dir())
+    if len(sessions) > 1:
+        names = ", ".join(path.parent.name for path in sessions)
+        raise Problem(f"{folder.name}: has sessions {names}; keep one of them")
+    anatomical = [path for path in (folder / "anat", *sessions) if path.is_dir()]
+    return [file for place in (folder, *anatomical) for file in _volumes_in(place)]
+
+
+def _derived_masks(folder: Path) -> dict[str, list[Path]]:
+    """Masks by subject under BIDS's derivatives/, where segmentations are kept."""
+    masks: dict[str, list[Path]] = {}
+    for place, _, names in os.walk(folder / "derivatives"):
+        for name in sorted(names):
+            subject = _SUBJECT.match(name)
+            if subject and name.endswith(ENDINGS):
+                masks.setdefault(subject[1], []).append(Path(place) / name)
+    return masks
+
+
+def _subject_files(name: str, files: list[Path], derived: list[Path]) -> SubjectFiles:
+    channels: dict[str, Path] = {}
+    masks: dict[str, Path] = {}
+    for file in [*files, *derived]:
+        stem = _stem(file)
+        kind = stem if stem in LABEL_NAMES else stem.rpartition("_")[2]
+        if _BRAIN_MASK.search(stem) or (file in derived and kind not in LABEL_NAMES):
+            continue
+        known, key = (masks, kind) if kind in LABEL_NAMES else (channels, stem)
+        if key in known and file not in derived:
+            raise Problem(f"{name}: {known[key].name} and {file.name} are both {key}; keep one")
+        known.setdefault(key, file)
+    scans: dict[str, Scan] = {}
+    for channel, file in channels.items():
+        count = count_volumes(file)
+        if count is None:
+            scans[channel] = Scan(file)
+        else:
+            scans |= {f"{channel}-{index}": Scan(file, index) for index in range(count)}
+    label = next((Scan(masks[kind]) for kind in LABEL_NAMES if kind in masks), None)
+    return SubjectFiles(name, scans, label)
+
+
+def _stem(file: Path) -> str:
+    """A volume's name without its ending, and without BIDS's subject and session."""
+    ending = next(ending for ending in ENDINGS if file.name.endswith(ending))
+    stem = file.name.removesuffix(ending)
+    subject = _SUBJECT.match(stem)
+    return stem[subject.end() :] if subject else stem
+
+
+def _advice(folder: Path) -> str:
+    """What to do about a folder without volumes: most often it holds DICOM."""
+    if any(folder.rglob("*.dcm")):
+        return "convert its DICOM files, as with dcm2niix -z y -o OUT IN"
+    return "put volumes into <subject>/<channel>.nii.gz"
 
 
 def read_card(folder: Path) -> Card | None:

@@ -238,7 +238,7 @@ def _check(side: _Side, conversion: Conversion) -> None:
             subject, conversion.channels, conversion.structures, headers_only=True
         )
         if side.role == "source" and subject.label is None:
-            what = f"{subject.folder.name}/label.nii.gz: is missing"
+            what = f"{subject.name}/label.nii.gz: is missing"
             problems.append(Problem(f"{what}; give a mask, since the source is learned from"))
     raise_first(problems, side.folder)
 

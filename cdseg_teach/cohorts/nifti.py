@@ -1,9 +1,8 @@
-"""NIfTI in and out: volumes are checked before use, cohorts are written whole or not at all."""
+"""NIfTI out: cohorts and predictions are written whole or not at all."""
 
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import shutil
@@ -14,124 +13,12 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-from nibabel.openers import ImageOpener
 
-from cdseg_teach.cohorts.layout import CARD_FILE, LABEL_NAMES, place, with_prefix
+from cdseg_teach.cohorts.layout import CARD_FILE, LABEL_NAMES, with_prefix
 from cdseg_teach.cohorts.resample import nearest
 from cdseg_teach.cohorts.study import Cohort, Subject
+from cdseg_teach.cohorts.volumes import Scan, open_volume, reason
 from cdseg_teach.problems import Problem
-
-MAX_VOXELS = 512**3  # half a GB as float32, more than any scan this software is meant for
-DEFLATE_LIMIT = 1032  # gzip cannot make anything smaller than by this factor
-SMALLEST_SPACING_MM = 1e-3
-CHUNK = 2**20  # bytes that are read at a time where only the end of a file matters
-FLATTEST_VOXEL = 1e-3  # volume of a voxel over the product of its edges: 1 at right angles
-
-
-def open_volume(file: Path) -> nib.Nifti1Image:
-    """A 3-D volume whose header makes sense; its voxels are not read yet.
-
-    Raises
-    ------
-    Problem
-        When the file cannot be opened, is not 3-D, has no usable affine, or claims more voxels than
-        it can hold.
-    """
-    try:
-        with _silent_nibabel():
-            image = nib.load(file)
-        if not isinstance(image, nib.Nifti1Image):
-            raise TypeError(f"it is {type(image).__name__}")
-        shape, affine, stored_spacing = image.shape, image.affine, _stored_spacing(image)
-        stored_bytes = file.stat().st_size
-        claimed_bytes = math.prod(shape) * image.get_data_dtype().itemsize
-    except Exception as error:  # nibabel lets errors of gzip, zlib, struct and numpy through
-        raise Problem(
-            f"{place(file)}: cannot be opened as NIfTI ({_reason(error)}); copy it again"
-        ) from error
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    if len(shape) != 3:
-        raise Problem(f"{place(file)}: has shape {shape}; keep one 3-D volume in a file")
-    if affine is None or not np.isfinite(affine).all():
-        raise Problem(f"{place(file)}: affine is not finite; export it with its geometry")
-    spacing = nib.affines.voxel_sizes(affine)
-    if min(*spacing, *np.abs(stored_spacing)) < SMALLEST_SPACING_MM:
-        raise Problem(f"{place(file)}: spacing is zero; export it with its geometry")
-    if abs(np.linalg.det(affine[:3, :3] / spacing)) < FLATTEST_VOXEL:
-        raise Problem(f"{place(file)}: affine is singular; export it with its geometry")
-    compression = DEFLATE_LIMIT if file.suffix == ".gz" else 1
-    if min(shape) < 1 or claimed_bytes > compression * stored_bytes:
-        raise Problem(
-            f"{place(file)}: header claims {shape} voxels, too many for {stored_bytes} bytes; "
-            "copy it again"
-        )
-    if math.prod(shape) > MAX_VOXELS:
-        raise Problem(
-            f"{place(file)}: {shape} is more than {MAX_VOXELS} voxels; crop or downsample it"
-        )
-    return image
-
-
-def read_volume(file: Path) -> nib.Nifti1Image:
-    """A 3-D volume in memory: finite float32 [X, Y, Z], axes flipped and swapped to RAS+.
-
-    Raises
-    ------
-    Problem
-        As :func:`open_volume`, and when the voxels are truncated, corrupt or not finite.
-    """
-    image = open_volume(file)
-    try:
-        data = _voxels(file, type(image))
-    except Exception as error:  # as above
-        raise Problem(
-            f"{place(file)}: is truncated or corrupt ({_reason(error)}); copy it again"
-        ) from error
-    bad = data.size - int(np.isfinite(data).sum())
-    if bad:
-        raise Problem(f"{place(file)}: {bad} values are not finite; export it again")
-    volume = nib.Nifti1Image(data.reshape(data.shape[:3]), image.affine)
-    return nib.as_closest_canonical(volume)
-
-
-def read_channel(file: Path) -> nib.Nifti1Image:
-    """A volume as :func:`read_volume` that shows something.
-
-    Raises
-    ------
-    Problem
-        As :func:`read_volume`, and when all voxels have one value.
-    """
-    image = read_volume(file)
-    data = np.asarray(image.dataobj)
-    if data.min() == data.max():
-        raise Problem(f"{place(file)}: is {data.min():.4g} everywhere; export it again")
-    return image
-
-
-def read_label(file: Path, structures: Sequence[str] | None) -> nib.Nifti1Image:
-    """A mask as :func:`read_volume`, whose values are 0 for background and k for structure k.
-
-    Raises
-    ------
-    Problem
-        As :func:`read_volume`, and for values that are no integers, or name no structure (None: any
-        up to 255).
-    """
-    image = read_volume(file)
-    data = np.asarray(image.dataobj)
-    fractional = data[data != np.round(data)]
-    if fractional.size:
-        what = f"label {fractional[0]:.4g} is no integer"
-        raise Problem(f"{place(file)}: {what}; resample masks with nearest neighbour")
-    last = 255 if structures is None else len(structures)
-    for value in (data.min(), data.max()):
-        if not 0 <= value <= last:
-            known = f"0..{last}" + (f" ({', '.join(structures)})" if structures else "")
-            what = f"label {value:.0f} is outside {known}"
-            raise Problem(f"{place(file)}: {what}; name its structure or remove it")
-    return image
 
 
 def write_cohort(folder: str | Path, cohort: Cohort, *, provenance: str, licence: str) -> None:
@@ -187,7 +74,7 @@ def write_prediction(
     Problem
         When `like` is no usable volume, the shapes differ, or the file cannot be written.
     """
-    file, scan = Path(file), open_volume(Path(like))
+    file, scan = Path(file), open_volume(Scan(Path(like)))
     if label.shape != subject.image.shape[1:]:
         raise Problem(
             f"{subject.name}: prediction {label.shape}, image {subject.image.shape[1:]}; "
@@ -205,7 +92,7 @@ def write_prediction(
         os.replace(part, file)
     except OSError as error:
         raise Problem(
-            f"{file}: cannot be written ({_reason(error)}); choose another place"
+            f"{file}: cannot be written ({reason(error)}); choose another place"
         ) from error
     finally:
         part.unlink(missing_ok=True)
@@ -264,44 +151,11 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         os.replace(part, folder)
     except OSError as error:
         raise Problem(
-            f"{folder}: cannot be written ({_reason(error)}); choose another folder"
+            f"{folder}: cannot be written ({reason(error)}); choose another folder"
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
-@contextmanager
-def _silent_nibabel() -> Iterator[None]:
-    """Without nibabel's own lines on stderr about a header that it repairs."""
-    logger = nib.imageglobals.logger
-    before, logger.disabled = logger.disabled, True
-    try:
-        yield
-    finally:
-        logger.disabled = before
-
-
-def _stored_spacing(image: nib.Nifti1Image) -> np.ndarray:
-    """The spacing that the file holds: nibabel takes 1 mm where it finds 0."""
-    with image.file_map["image"].get_prepare_fileobj("rb") as stream:
-        header = image.header_class.from_fileobj(stream, check=False)
-    return header["pixdim"][1:4]
-
-
-def _voxels(file: Path, kind: type[nib.Nifti1Image]) -> np.ndarray:
-    """Every voxel, and the file read to its end: gzip's checksum and length lie behind the last."""
-    with _silent_nibabel(), ImageOpener(str(file)) as opener:
-        stream = opener.fobj
-        data = kind.from_stream(stream).get_fdata(dtype=np.float32, caching="unchanged")
-        while stream.read(CHUNK):
-            pass
-    return data
-
-
 def _xyz(volume: np.ndarray, dtype: type) -> np.ndarray:
     return np.ascontiguousarray(volume.T, dtype=dtype)
-
-
-def _reason(error: Exception) -> str:
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split())[:120] or type(error).__name__

@@ -11,10 +11,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from cdseg_teach.cohorts import nifti
+from cdseg_teach.cohorts import volumes
 from cdseg_teach.cohorts.checks import check_cohort
 from cdseg_teach.cohorts.load import load_study
-from cdseg_teach.cohorts.nifti import read_volume
+from cdseg_teach.cohorts.volumes import Scan, read_volume
 from cdseg_teach.problems import Problem
 
 GOOD_CARD = {"name": "toy", "channels": ["FLAIR", "T2"], "structures": ["lesion"]}
@@ -184,11 +184,11 @@ def test_a_lying_header_is_not_believed_with_memory(carded, monkeypatch):
     huge_header(carded / "patient0" / "FLAIR.nii.gz")
     monkeypatch.setattr(nib.Nifti1Image, "get_fdata", lambda *_, **__: pytest.fail("read it"))
     with pytest.raises(Problem, match="too many for"):
-        read_volume(carded / "patient0" / "FLAIR.nii.gz")
+        read_volume(Scan(carded / "patient0" / "FLAIR.nii.gz"))
 
 
 def test_a_volume_too_large_for_this_software(carded, monkeypatch):
-    monkeypatch.setattr(nifti, "MAX_VOXELS", 100)
+    monkeypatch.setattr(volumes, "MAX_VOXELS", 100)
     assert "crop or downsample" in lines(carded)[0]
 
 
@@ -293,4 +293,4 @@ def test_no_flipped_byte_of_a_header_ends_in_a_traceback(tmp_path):
         broken[position] ^= int(draw.integers(1, 256))
         file.write_bytes(broken)
         with contextlib.suppress(Problem):
-            read_volume(file)
+            read_volume(Scan(file))

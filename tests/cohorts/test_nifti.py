@@ -9,7 +9,8 @@ import pytest
 from cdseg_teach.cohorts import Cohort, Split, Study
 from cdseg_teach.cohorts.checks import check_cohort
 from cdseg_teach.cohorts.load import load_study
-from cdseg_teach.cohorts.nifti import read_volume, write_cohort, write_prediction
+from cdseg_teach.cohorts.nifti import write_cohort, write_prediction
+from cdseg_teach.cohorts.volumes import Scan, read_volume
 from cdseg_teach.problems import Problem
 
 LIKE = (30, 26, 22)
@@ -120,7 +121,7 @@ def test_a_volume_keeps_its_place_in_space(tmp_path, affine):
     data = np.zeros(LIKE, np.float32)
     data[3, 4, 5] = 1
     nib.save(nib.Nifti1Image(data, affine), tmp_path / "a.nii.gz")
-    volume = read_volume(tmp_path / "a.nii.gz")
+    volume = read_volume(Scan(tmp_path / "a.nii.gz"))
     where = np.argwhere(np.asarray(volume.dataobj) == 1)[0]
     there = nib.affines.apply_affine(affine, [3, 4, 5])
     assert np.allclose(nib.affines.apply_affine(volume.affine, where), there)

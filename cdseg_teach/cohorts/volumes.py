@@ -1,0 +1,201 @@
+"""One volume of a NIfTI file, checked before it is believed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from nibabel.openers import ImageOpener
+
+from cdseg_teach.problems import Problem
+
+MAX_VOXELS = 512**3  # half a GB as float32, more than any scan this software is meant for
+DEFLATE_LIMIT = 1032  # gzip cannot make anything smaller than by this factor
+SMALLEST_SPACING_MM = 1e-3
+CHUNK = 2**20  # bytes that are read at a time where only the end of a file matters
+FLATTEST_VOXEL = 1e-3  # volume of a voxel over the product of its edges: 1 at right angles
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Where one 3-D volume lies: a file, and which of its volumes where it has a fourth axis."""
+
+    file: Path
+    volume: int | None = None
+
+    def __str__(self) -> str:
+        """How messages call it: with its subject, without the long way there."""
+        which = "" if self.volume is None else f", volume {self.volume}"
+        return f"{self.file.parent.name}/{self.file.name}{which}"
+
+
+def count_volumes(file: Path) -> int | None:
+    """How many volumes a 4-D file has; None for what is 3-D, or cannot be opened."""
+    try:
+        with _silent_nibabel():
+            shape = _without_empty_axes(nib.load(file).shape)  # type: ignore[attr-defined]
+    except Exception:  # as in open_volume, which says what is wrong
+        return None
+    return shape[3] if len(shape) == 4 else None
+
+
+def open_volume(scan: Scan) -> nib.Nifti1Image:
+    """An image whose header makes sense and has that volume; its voxels are not read yet.
+
+    Raises
+    ------
+    Problem
+        When the file cannot be opened, has more volumes than are asked for, no usable affine, or
+        claims more voxels than it can hold.
+    """
+    file = scan.file
+    try:
+        with _silent_nibabel():
+            image = nib.load(file)
+        if not isinstance(image, nib.Nifti1Image):
+            raise TypeError(f"it is {type(image).__name__}")
+        shape, affine, stored_spacing = image.shape, image.affine, _stored_spacing(image)
+        stored_bytes = file.stat().st_size
+        claimed_bytes = math.prod(shape) * image.get_data_dtype().itemsize
+    except Exception as error:  # nibabel lets errors of gzip, zlib, struct and numpy through
+        raise Problem(
+            f"{scan}: cannot be opened as NIfTI ({reason(error)}); copy it again"
+        ) from error
+    shape = _without_empty_axes(shape)
+    if len(shape) != (3 if scan.volume is None else 4):
+        raise Problem(f"{scan}: has shape {shape}; keep one 3-D volume in a file")
+    if scan.volume is not None and not 0 <= scan.volume < shape[3]:
+        raise Problem(f"{scan}: is not there, the file has 0 to {shape[3] - 1}; name one of these")
+    if affine is None or not np.isfinite(affine).all():
+        raise Problem(f"{scan}: affine is not finite; export it with its geometry")
+    spacing = nib.affines.voxel_sizes(affine)
+    if min(*spacing, *np.abs(stored_spacing)) < SMALLEST_SPACING_MM:
+        raise Problem(f"{scan}: spacing is zero; export it with its geometry")
+    if abs(np.linalg.det(affine[:3, :3] / spacing)) < FLATTEST_VOXEL:
+        raise Problem(f"{scan}: affine is singular; export it with its geometry")
+    compression = DEFLATE_LIMIT if file.suffix == ".gz" else 1
+    if min(shape) < 1 or claimed_bytes > compression * stored_bytes:
+        raise Problem(
+            f"{scan}: header claims {shape} voxels, too many for {stored_bytes} bytes; "
+            "copy it again"
+        )
+    if math.prod(shape[:3]) > MAX_VOXELS:
+        raise Problem(
+            f"{scan}: {shape[:3]} is more than {MAX_VOXELS} voxels; crop or downsample it"
+        )
+    return image
+
+
+def read_volume(scan: Scan) -> nib.Nifti1Image:
+    """A 3-D volume in memory: finite float32 [X, Y, Z], axes flipped and swapped to RAS+.
+
+    Raises
+    ------
+    Problem
+        As :func:`open_volume`, and when the voxels are truncated, corrupt or not finite.
+    """
+    image = open_volume(scan)
+    try:
+        data = _voxels(scan, type(image))
+    except Exception as error:  # as above
+        raise Problem(
+            f"{scan}: is truncated or corrupt ({reason(error)}); copy it again"
+        ) from error
+    bad = data.size - int(np.isfinite(data).sum())
+    if bad:
+        raise Problem(f"{scan}: {bad} values are not finite; export it again")
+    volume = nib.Nifti1Image(data.reshape(data.shape[:3]), image.affine)
+    return nib.as_closest_canonical(volume)
+
+
+def read_channel(scan: Scan) -> nib.Nifti1Image:
+    """A volume as :func:`read_volume` that shows something.
+
+    Raises
+    ------
+    Problem
+        As :func:`read_volume`, and when all voxels have one value.
+    """
+    image = read_volume(scan)
+    data = np.asarray(image.dataobj)
+    if data.min() == data.max():
+        raise Problem(f"{scan}: is {data.min():.4g} everywhere; export it again")
+    return image
+
+
+def read_label(scan: Scan, structures: Sequence[str] | None) -> nib.Nifti1Image:
+    """A mask as :func:`read_volume`, whose values are 0 for background and k for structure k.
+
+    Raises
+    ------
+    Problem
+        As :func:`read_volume`, and for values that are no integers, or name no structure (None: any
+        up to 255).
+    """
+    image = read_volume(scan)
+    data = np.asarray(image.dataobj)
+    check_integers(scan, data)
+    last = 255 if structures is None else len(structures)
+    for value in (data.min(), data.max()):
+        if not 0 <= value <= last:
+            known = f"0..{last}" + (f" ({', '.join(structures)})" if structures else "")
+            what = f"label {value:.0f} is outside {known}"
+            raise Problem(f"{scan}: {what}; name its structure or remove it")
+    return image
+
+
+def check_integers(scan: Scan, label: np.ndarray) -> None:
+    """A Problem unless every value of a mask is a whole number."""
+    fractional = label[label != np.round(label)]
+    if fractional.size:
+        what = f"label {fractional[0]:.4g} is no integer"
+        raise Problem(f"{scan}: {what}; resample masks with nearest neighbour")
+
+
+def reason(error: Exception) -> str:
+    """What an error of another library says, in one line."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split())[:120] or type(error).__name__
+
+
+def _without_empty_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    return shape
+
+
+@contextmanager
+def _silent_nibabel() -> Iterator[None]:
+    """Without nibabel's own lines on stderr about a header that it repairs."""
+    logger = nib.imageglobals.logger
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
+def _stored_spacing(image: nib.Nifti1Image) -> np.ndarray:
+    """The spacing that the file holds: nibabel takes 1 mm where it finds 0."""
+    with image.file_map["image"].get_prepare_fileobj("rb") as stream:
+        header = image.header_class.from_fileobj(stream, check=False)
+    return header["pixdim"][1:4]
+
+
+def _voxels(scan: Scan, kind: type[nib.Nifti1Image]) -> np.ndarray:
+    """Every voxel, and the file read to its end: gzip's checksum and length lie behind the last."""
+    with _silent_nibabel(), ImageOpener(str(scan.file)) as opener:
+        stream = opener.fobj
+        image = kind.from_stream(stream)
+        if scan.volume is None:
+            data = image.get_fdata(dtype=np.float32, caching="unchanged")
+        else:
+            data = np.asarray(image.dataobj[:, :, :, scan.volume], np.float32)
+        while stream.read(CHUNK):
+            pass
+    return data

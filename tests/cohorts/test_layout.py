@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from cdseg_teach.cohorts.convert import Conversion, read_subject
+from cdseg_teach.cohorts.layout import find_subjects
+from cdseg_teach.cohorts.load import load_study
+from cdseg_teach.cohorts.volumes import Scan, count_volumes, read_channel
+from cdseg_teach.problems import Problem
+
+AFFINE = np.diag([2.0, 2.0, 2.0, 1.0])
+
+
+def write(file: Path, data: np.ndarray) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(data, AFFINE), file)
+
+
+def body(seed: int, *more: int) -> np.ndarray:
+    data = np.zeros((12, 14, 10, *more), np.float32)
+    data[2:10, 2:12, 2:8] = np.random.default_rng(seed).uniform(1, 2, (8, 10, 6, *more))
+    return data
+
+
+def touch(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def found(folder: Path) -> dict[str, tuple[list[str], str | None]]:
+    return {
+        subject.name: (list(subject.channels), subject.label and subject.label.file.name)
+        for subject in find_subjects(folder)
+    }
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["{0}", "sub-01/{0}", "sub-01/anat/{0}", "sub-01/ses-a/anat/{0}"],
+    ids=["flat", "subject", "anat", "session"],
+)
+@pytest.mark.parametrize("mask", ["dseg", "mask", "label-lesion_mask", "space-orig_dseg"])
+def test_the_names_of_bids(tmp_path, place, mask):
+    begin = "sub-01_ses-a_" if "ses" in place else "sub-01_"
+    names = [f"{begin}{end}.nii.gz" for end in ("FLAIR", "T2w", mask)]
+    touch(tmp_path, *(place.format(name) for name in names))
+    assert found(tmp_path) == {"sub-01": (["FLAIR", "T2w"], names[-1])}
+
+
+def test_masks_under_derivatives_are_found_and_other_volumes_there_are_not(tmp_path):
+    derived = "derivatives/manual_masks/sub-01/anat/sub-01_label-lesion_mask.nii.gz"
+    processed = "derivatives/tool/sub-01/anat/sub-01_desc-preproc_FLAIR.nii.gz"
+    touch(tmp_path, "sub-01/anat/sub-01_FLAIR.nii.gz", derived, processed)
+    assert found(tmp_path) == {"sub-01": (["FLAIR"], Path(derived).name)}
+
+
+def test_a_mask_beside_the_images_comes_before_a_derived_one(tmp_path):
+    touch(tmp_path, "sub-01/sub-01_FLAIR.nii.gz", "sub-01/sub-01_mask.nii.gz")
+    touch(tmp_path, "derivatives/a/sub-01_mask.nii.gz")
+    (subject,) = find_subjects(tmp_path)
+    assert subject.label == Scan(tmp_path / "sub-01" / "sub-01_mask.nii.gz")
+
+
+@pytest.mark.parametrize("name", ["brainmask", "brain_mask", "sub-01_desc-brain_mask"])
+def test_a_brain_mask_is_neither_a_label_nor_a_channel(tmp_path, name):
+    touch(tmp_path, "sub-01/FLAIR.nii.gz", f"sub-01/{name}.nii.gz")
+    assert found(tmp_path) == {"sub-01": (["FLAIR"], None)}
+
+
+def test_two_sessions_are_one_too_many(tmp_path):
+    touch(tmp_path, *(f"sub-01/ses-{s}/anat/sub-01_ses-{s}_T1w.nii.gz" for s in "ab"))
+    with pytest.raises(Problem, match="sub-01: has sessions ses-a, ses-b; keep one"):
+        find_subjects(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "names", [("FLAIR.nii", "FLAIR.nii.gz"), ("sub-1_ses-a_FLAIR.nii", "sub-1_ses-b_FLAIR.nii")]
+)
+def test_two_files_of_one_channel_are_one_too_many(tmp_path, names):
+    touch(tmp_path, *(f"sub-1/{name}" for name in names))
+    with pytest.raises(Problem, match="are both FLAIR; keep one"):
+        find_subjects(tmp_path)
+
+
+def test_names_with_spaces_and_other_letters(tmp_path):
+    touch(tmp_path, "Patient Ä 1/T2 größer.nii.gz", "Patient Ä 1/label.nii.gz")
+    assert found(tmp_path) == {"Patient Ä 1": (["T2 größer"], "label.nii.gz")}
+
+
+def test_links_that_lead_in_a_circle_end(tmp_path):
+    touch(tmp_path, "sub-01/FLAIR.nii.gz")
+    for link, to in (("sub-01/anat", ".."), ("sub-02", "sub-02"), ("derivatives", ".")):
+        (tmp_path / link).symlink_to(to, target_is_directory=True)
+    assert found(tmp_path) == {"sub-01": (["FLAIR"], None)}
+
+
+def test_dicom_is_told_how_it_becomes_nifti(tmp_path):
+    touch(tmp_path, "patient/series/0001.dcm")
+    with pytest.raises(Problem, match="dcm2niix"):
+        find_subjects(tmp_path)
+
+
+def test_a_fourth_axis_is_a_channel_a_volume(tmp_path):
+    both = body(0, 2)
+    write(tmp_path / "sub-01" / "scan.nii.gz", both)
+    (subject,) = find_subjects(tmp_path)
+    assert list(subject.channels) == ["scan-0", "scan-1"]
+    for index, scan in enumerate(subject.channels.values()):
+        np.testing.assert_array_equal(np.asarray(read_channel(scan).dataobj), both[..., index])
+    one, other = (
+        read_subject(subject, Conversion((name,), ("lesion",)), name="01").image
+        for name in subject.channels
+    )
+    assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize(("more", "count"), [((), None), ((1,), None), ((3,), 3), ((2, 1), 2)])
+def test_volumes_are_counted_over_empty_axes(tmp_path, more, count):
+    write(tmp_path / "a.nii", body(0, *more))
+    assert count_volumes(tmp_path / "a.nii") == count
+
+
+def test_a_volume_that_is_not_there(tmp_path):
+    write(tmp_path / "a.nii", body(0, 3))
+    with pytest.raises(Problem, match="a.nii, volume 3: is not there, the file has 0 to 2"):
+        read_channel(Scan(tmp_path / "a.nii", 3))
+
+
+def test_volumes_of_one_file_are_source_and_target(tmp_path):
+    for number in (1, 2):
+        write(tmp_path / f"sub-0{number}_scan.nii.gz", body(number, 2))
+        mask = (body(0) > 1.5).astype(np.uint8)
+        write(tmp_path / f"sub-0{number}_dseg.nii.gz", mask)
+    study = load_study(
+        tmp_path,
+        tmp_path,
+        source_subjects=["01"],
+        source_channels=["scan-0"],
+        target_channels=["scan-1"],
+    )
+    assert study.source.names == ("sub-01",)
+    assert study.target.names == ("sub-02",)
+    assert study.source.train[0].image.shape[0] == 1
