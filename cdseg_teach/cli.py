@@ -224,7 +224,7 @@ _LICENCES = {
     "brain": "simulated from the ICBM152 2009 templates, whose terms apply",
     "heart": "simulated from the heart of Rodero et al. 2021, CC BY 4.0",
 }
-_KINDS = {"seed": "whole number", "alpha": "number"}
+_KINDS = {"seed": "whole number", "alpha": "number", "label": "whole number"}
 
 
 def _add_table(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -282,6 +282,58 @@ def _data_make(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _data_list(arguments: argparse.Namespace) -> int:
+    from cdseg_teach.datasets.catalogue import public_sets
+
+    for chosen in public_sets().values():
+        had = f"{chosen.download_bytes / 1e9:.1f} GB" if chosen.files else "by hand"
+        print(f"{chosen.name}: {chosen.title}")
+        print(f"    had {had}, {chosen.page}")
+        print(f"    licence {chosen.plan.licence}")
+        print(f"    study   {chosen.study}")
+    return 0
+
+
+def _data_get(arguments: argparse.Namespace) -> int:
+    from cdseg_teach.datasets.catalogue import public_set
+    from cdseg_teach.datasets.get import get
+
+    chosen = public_set(arguments.name)
+    if not arguments.accept_licence:
+        raise Problem(
+            f"{chosen.name}: its licence is {chosen.plan.licence}; read {chosen.page}, "
+            "then repeat this with --accept-licence"
+        )
+    folder, given = Path(arguments.out), arguments.given
+    is_new = get(chosen, folder, given=None if given is None else Path(given))
+    print(f"{'written' if is_new else 'there already'}: {folder}; {chosen.study}")
+    print(f"cite: {chosen.plan.provenance}")
+    return 0
+
+
+def _data_convert(arguments: argparse.Namespace) -> int:
+    from cdseg_teach.datasets.columns import read_columns
+    from cdseg_teach.datasets.get import convert
+
+    rows = read_columns(arguments.map)
+    scans = Path(arguments.given) if arguments.given else Path(arguments.map).parent
+    convert(rows, scans, Path(arguments.out), values=_label_values(arguments.labels))
+    print(f"written: {arguments.out}")
+    return 0
+
+
+def _label_values(text: str) -> dict[str, tuple[int, ...]]:
+    """Values by structure from `LV=500,RV=600`; a structure may have several."""
+    values: dict[str, tuple[int, ...]] = {}
+    for name in _names(text):
+        structure, _, value = (part.strip() for part in name.partition("="))
+        number = _number("label", value, int)
+        if number < 0 or not structure:
+            raise Problem(f"label {name}: give a name and a value from 0 up, as in lesion=1")
+        values[structure] = (*values.get(structure, ()), number)
+    return values
+
+
 def _data_check(arguments: argparse.Namespace) -> int:
     from cdseg_teach.cohorts.checks import check_cohort
 
@@ -294,13 +346,27 @@ def _data_check(arguments: argparse.Namespace) -> int:
 
 
 def _add_data(commands: argparse._SubParsersAction[_Parser]) -> None:
-    parser = commands.add_parser("data", help="write simulated cohorts, check your own")
+    parser = commands.add_parser("data", help="cohorts: public, simulated, your own")
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     make = actions.add_parser("make", help="write source and target of a task as NIfTI")
     _add_task(make)
     make.add_argument("--seed", default="0", metavar="N")
     make.add_argument("--out", required=True, metavar="FOLDER", help="new or empty")
     make.set_defaults(run=_data_make)
+    known = actions.add_parser("list", help="name the public data sets, their licences and studies")
+    known.set_defaults(run=_data_list)
+    get = actions.add_parser("get", help="download a public data set and convert it")
+    get.add_argument("name", metavar="NAME", help="as `data list` says")
+    get.add_argument("--out", required=True, metavar="FOLDER", help="new or empty")
+    get.add_argument("--from", dest="given", metavar="FOLDER", help="its files, had by hand")
+    get.add_argument("--accept-licence", action="store_true", help="once you have read it")
+    get.set_defaults(run=_data_get)
+    convert = actions.add_parser("convert", help="convert scans of any layout by a column map")
+    convert.add_argument("map", metavar="MAP.csv", help="subject,channel,path[,volume][,domain]")
+    convert.add_argument("--from", dest="given", metavar="FOLDER", help="default: that of the map")
+    convert.add_argument("--labels", default="lesion=1", metavar="NAME=VALUE,...")
+    convert.add_argument("--out", required=True, metavar="FOLDER", help="new or empty")
+    convert.set_defaults(run=_data_convert)
     check = actions.add_parser("check", help="say all that is wrong with a cohort")
     check.add_argument("folder", metavar="FOLDER")
     check.set_defaults(run=_data_check)

@@ -1,7 +1,11 @@
 """Fixtures for every test."""
 
+import threading
+from collections.abc import Iterator
+
 import pytest
 import torch
+from faulty_server import Server
 from toy import toy_study
 
 from cdseg_teach.cohorts.study import Study
@@ -16,3 +20,16 @@ def study() -> Study:
 def _the_same_numbers_in_every_run() -> None:
     """Whatever a test draws without a generator of its own."""
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A web server with faults; pooch does not wait for seconds between two tries at it."""
+    monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()

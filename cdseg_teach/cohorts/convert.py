@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import nibabel as nib
@@ -10,10 +11,10 @@ from nibabel.affines import voxel_sizes
 from scipy.ndimage import binary_fill_holes
 
 from cdseg_teach.cohorts.layout import SubjectFiles
-from cdseg_teach.cohorts.volumes import read_channel, read_label
 from cdseg_teach.cohorts.normalise import normalise
 from cdseg_teach.cohorts.resample import by_area, grid_around, labels_by_area, nearest
 from cdseg_teach.cohorts.study import Subject
+from cdseg_teach.cohorts.volumes import read_channel, read_label
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Conversion:
         Rows and columns of a slice.
     prepared
         The volumes are on the working grid and normalised already; they are taken as they are.
+    values
+        Which structure each value in a mask stands for, 0 for background; None: k for structure k.
     """
 
     channels: tuple[str, ...]
@@ -39,6 +42,7 @@ class Conversion:
     spacing_mm: tuple[float, float, float] = (4.0, 2.0, 2.0)
     plane: tuple[int, int] = (96, 96)
     prepared: bool = False
+    values: Mapping[int, int] | None = None
 
 
 def read_subject(files: SubjectFiles, conversion: Conversion, *, name: str) -> Subject:
@@ -59,7 +63,9 @@ def read_subject(files: SubjectFiles, conversion: Conversion, *, name: str) -> S
         When a volume cannot be read or holds nothing.
     """
     images = [read_channel(files.channels[channel]) for channel in conversion.channels]
-    label = read_label(files.label, conversion.structures) if files.label else None
+    label = None
+    if files.label:
+        label = read_label(files.label, conversion.structures, conversion.values)
     if conversion.prepared:
         data = np.stack([np.asarray(image.dataobj) for image in images])
         mask = None if label is None else np.asarray(label.dataobj).astype(np.uint8)

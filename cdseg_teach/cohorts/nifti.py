@@ -8,13 +8,13 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import nibabel as nib
 import numpy as np
 
-from cdseg_teach.cohorts.layout import CARD_FILE, LABEL_NAMES, with_prefix
+from cdseg_teach.cohorts.layout import CARD_FILE, LABEL_NAMES, Card, with_prefix
 from cdseg_teach.cohorts.resample import nearest
 from cdseg_teach.cohorts.study import Cohort, Subject
 from cdseg_teach.cohorts.volumes import Scan, open_volume, reason
@@ -45,9 +45,11 @@ def write_cohort(folder: str | Path, cohort: Cohort, *, provenance: str, licence
     with whole_folder(folder) as part:
         for subjects in (cohort.labelled_train, cohort.validation, cohort.test):
             for subject in subjects:
-                _write_subject(part / with_prefix(subject.name), subject, cohort.channels)
-        text = json.dumps(_card(cohort, provenance, licence), indent=2, ensure_ascii=False)
-        (part / CARD_FILE).write_text(text + "\n", encoding="utf-8")
+                write_subject(part / with_prefix(subject.name), subject, cohort.channels)
+        splits = {k: tuple(map(with_prefix, s.names)) for k, s in cohort.splits.items()}
+        card = Card(cohort.name, cohort.channels, cohort.structures, provenance, licence)
+        # Normalised, on the working grid: to be read as it is.
+        write_card(part, replace(card, prepared=True, splits=splits))
 
 
 def write_prediction(
@@ -98,28 +100,34 @@ def write_prediction(
         part.unlink(missing_ok=True)
 
 
-def _write_subject(folder: Path, subject: Subject, channels: Sequence[str]) -> None:
-    folder.mkdir()
-    for channel, image in zip(channels, subject.image, strict=True):
-        nib.save(
-            nib.Nifti1Image(_xyz(image, np.float32), subject.affine), folder / f"{channel}.nii.gz"
-        )
-    if subject.label is not None:
-        nib.save(
-            nib.Nifti1Image(_xyz(subject.label, np.uint8), subject.affine), folder / "label.nii.gz"
-        )
+def write_subject(folder: Path, subject: Subject, channels: Sequence[str]) -> None:
+    """Write a subject's channels and its label, if it has one, into a folder.
 
-
-def _card(cohort: Cohort, provenance: str, licence: str) -> dict[str, Any]:
-    return {
-        "name": cohort.name,
-        "channels": cohort.channels,
-        "structures": cohort.structures,
-        "provenance": provenance,
-        "licence": licence,
-        "prepared": True,  # normalised, on the working grid: to be read as it is
-        "splits": {key: [with_prefix(n) for n in s.names] for key, s in cohort.splits.items()},
+    Raises
+    ------
+    OSError
+        When they cannot be written.
+    """
+    folder.mkdir(exist_ok=True)
+    volumes = {
+        name: _xyz(image, np.float32) for name, image in zip(channels, subject.image, strict=True)
     }
+    if subject.label is not None:
+        volumes["label"] = _xyz(subject.label, np.uint8)
+    for name, volume in volumes.items():
+        nib.save(nib.Nifti1Image(volume, subject.affine), folder / f"{name}.nii.gz")
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Write `cohort.json` into a cohort's folder.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written.
+    """
+    text = json.dumps(asdict(card), indent=2, ensure_ascii=False)
+    (folder / CARD_FILE).write_text(text + "\n", encoding="utf-8")
 
 
 def _check_names(cohort: Cohort) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,18 +128,33 @@ def read_channel(scan: Scan) -> nib.Nifti1Image:
     return image
 
 
-def read_label(scan: Scan, structures: Sequence[str] | None) -> nib.Nifti1Image:
+def read_label(
+    scan: Scan, structures: Sequence[str] | None, values: Mapping[int, int] | None = None
+) -> nib.Nifti1Image:
     """A mask as :func:`read_volume`, whose values are 0 for background and k for structure k.
+
+    Parameters
+    ----------
+    scan
+        Where it lies.
+    structures
+        Names of structure 1..K; None: any up to 255.
+    values
+        What each value in the file stands for, 0 to K; None: for itself.
 
     Raises
     ------
     Problem
-        As :func:`read_volume`, and for values that are no integers, or name no structure (None: any
-        up to 255).
+        As :func:`read_volume`, and for values that are no integers, or stand for no structure.
     """
     image = read_volume(scan)
     data = np.asarray(image.dataobj)
-    check_integers(scan, data)
+    fractional = data[data != np.round(data)]
+    if fractional.size:
+        what = f"label {fractional[0]:.4g} is no integer"
+        raise Problem(f"{scan}: {what}; resample masks with nearest neighbour")
+    if values is not None:
+        return nib.Nifti1Image(_translated(scan, data, values), image.affine)
     last = 255 if structures is None else len(structures)
     for value in (data.min(), data.max()):
         if not 0 <= value <= last:
@@ -149,12 +164,18 @@ def read_label(scan: Scan, structures: Sequence[str] | None) -> nib.Nifti1Image:
     return image
 
 
-def check_integers(scan: Scan, label: np.ndarray) -> None:
-    """A Problem unless every value of a mask is a whole number."""
-    fractional = label[label != np.round(label)]
-    if fractional.size:
-        what = f"label {fractional[0]:.4g} is no integer"
-        raise Problem(f"{scan}: {what}; resample masks with nearest neighbour")
+def _translated(scan: Scan, label: np.ndarray, values: Mapping[int, int]) -> np.ndarray:
+    table = np.full(max(values) + 1, -1, np.float32)
+    for value, stands_for in values.items():
+        table[value] = stands_for
+    inside = (label >= 0) & (label < len(table))
+    translated = np.where(inside, table[np.where(inside, label, 0).astype(np.int64)], -1)
+    unknown = label[translated < 0]
+    if unknown.size:
+        known = ", ".join(str(value) for value in sorted(values))
+        what = f"label {unknown[0]:.0f} is none of {known}"
+        raise Problem(f"{scan}: {what}; say which structure it is")
+    return translated.astype(np.float32)
 
 
 def reason(error: Exception) -> str:

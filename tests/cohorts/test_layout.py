@@ -128,7 +128,7 @@ def test_volumes_are_counted_over_empty_axes(tmp_path, more, count):
 
 def test_a_volume_that_is_not_there(tmp_path):
     write(tmp_path / "a.nii", body(0, 3))
-    with pytest.raises(Problem, match="a.nii, volume 3: is not there, the file has 0 to 2"):
+    with pytest.raises(Problem, match=r"a\.nii, volume 3: is not there, the file has 0 to 2"):
         read_channel(Scan(tmp_path / "a.nii", 3))
 
 

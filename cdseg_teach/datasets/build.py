@@ -1,0 +1,196 @@
+"""Scans of any layout become cohorts on the working grid: one subject at a time, all or nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from cdseg_teach.cohorts.checks import file_problems
+from cdseg_teach.cohorts.convert import Conversion, read_subject
+from cdseg_teach.cohorts.layout import Card, SubjectFiles, with_prefix
+from cdseg_teach.cohorts.nifti import whole_folder, write_card, write_subject
+from cdseg_teach.cohorts.volumes import reason
+from cdseg_teach.datasets.columns import Found
+from cdseg_teach.problems import Problem
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One of the cohorts that a data set becomes.
+
+    Parameters
+    ----------
+    channels
+        What its image consists of, in order; paired by place with those of the other domain.
+    subjects
+        Patterns with `*`, `?` and `[...]`: who belongs to it.
+    """
+
+    channels: tuple[str, ...]
+    subjects: tuple[str, ...] = ("*",)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is made of the scans that were found.
+
+    Parameters
+    ----------
+    name
+        Of the cohorts.
+    structures
+        What each stands for in the masks: names of label 1..K with the values that mean it.
+    domains
+        By folder: "source" and "target"; "" is the folder itself, for a single cohort.
+    background
+        Values in the masks that stand for background.
+    provenance, licence
+        For `cohort.json`.
+    spacing_mm
+        (z, y, x) of the working grid in mm.
+    plane
+        Rows and columns of a slice.
+    """
+
+    name: str
+    structures: Mapping[str, tuple[int, ...]]
+    domains: Mapping[str, Domain]
+    background: tuple[int, ...] = (0,)
+    provenance: str = ""
+    licence: str = ""
+    spacing_mm: tuple[float, float, float] = (4.0, 2.0, 2.0)
+    plane: tuple[int, int] = (96, 96)
+
+    def conversion(self, domain: Domain) -> Conversion:
+        """How the subjects of a domain are read."""
+        values = dict.fromkeys(self.background, 0)
+        for structure, those in enumerate(self.structures.values(), 1):
+            values |= dict.fromkeys(those, structure)
+        return Conversion(
+            domain.channels, tuple(self.structures), self.spacing_mm, self.plane, values=values
+        )
+
+
+def build_cohorts(found: Found, plan: Plan, part: Path) -> None:
+    """Convert every subject of a plan that is not in the folder yet, then write the cards.
+
+    A subject appears in the folder once all of it is written, so that a run that was killed is
+    gone on with, and ends with the same bytes.
+
+    Parameters
+    ----------
+    found
+        Subjects as :func:`~cdseg_teach.datasets.columns.find` gives them.
+    plan
+        What becomes of them.
+    part
+        The folder to fill, which nobody else writes to.
+
+    Raises
+    ------
+    Problem
+        When nobody is found for a domain, a name is no folder name, or files are not as they should
+        be.
+    """
+    dealt = {key: _those_of(key, found, domain) for key, domain in plan.domains.items()}
+    for key, subjects in dealt.items():
+        _check(subjects, plan.conversion(plan.domains[key]))
+    for key, subjects in dealt.items():
+        domain, place = plan.domains[key], part / key
+        place.mkdir(parents=True, exist_ok=True)
+        conversion = plan.conversion(domain)
+        for subject in tqdm(subjects, f"converting {key}".strip(), unit="subject", leave=False):
+            _convert(subject, conversion, place / with_prefix(subject.name))
+        structures = conversion.structures
+        card = Card(plan.name, domain.channels, structures, plan.provenance, plan.licence, True)
+        write_card(place, card)
+
+
+def _those_of(key: str, found: Found, domain: Domain) -> tuple[SubjectFiles, ...]:
+    """Who belongs to a domain: those whose rows name it, or of no domain; by the patterns."""
+    candidates = (*found.get(key, ()), *(found.get("", ()) if key else ()))
+    those = tuple(s for s in candidates if any(fnmatch(s.name, p) for p in domain.subjects))
+    if not those:
+        raise Problem(f"no subject for {key or 'the cohort'}; mend the column map or the folder")
+    return those
+
+
+def _check(subjects: tuple[SubjectFiles, ...], conversion: Conversion) -> None:
+    problems: list[Problem] = []
+    for subject in subjects:
+        if not re.fullmatch(r"\w[\w. -]*", subject.name):
+            problems.append(
+                Problem(f"subject {subject.name!r} is no folder name; use letters, digits, - and _")
+            )
+        problems += file_problems(
+            subject, conversion.channels, conversion.structures, headers_only=True
+        )
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if problems[1:] else ""
+        raise Problem(f"{problems[0]}{more}")
+
+
+def _convert(files: SubjectFiles, conversion: Conversion, folder: Path) -> None:
+    if folder.is_dir():
+        return
+    subject = read_subject(files, conversion, name=files.name)
+    with whole_folder(folder) as part:
+        write_subject(part, subject, conversion.channels)
+
+
+@contextlib.contextmanager
+def workplace(folder: Path, key: str) -> Iterator[Path]:
+    """Where a folder is made: beside it, under a name that the next run finds again.
+
+    What killed processes left half-made in it is cleared away first.
+
+    Parameters
+    ----------
+    folder
+        What is to be made.
+    key
+        Of what it is made from: another key is another workplace.
+
+    Raises
+    ------
+    Problem
+        When another process works there, or it cannot be written.
+    """
+    work = folder.parent / f".{folder.name}.{key}"
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        with (work / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Problem(f"{folder}: is being made by another process; wait for it") from None
+            for left in [path for path in work.rglob(".*.part") if path.is_dir()]:
+                shutil.rmtree(left)
+            yield work
+    except OSError as error:
+        raise Problem(
+            f"{folder}: cannot be written ({reason(error)}); what is done is kept in {work}"
+        ) from error
+
+
+def finish(part: Path, folder: Path, work: Path) -> None:
+    """Give the finished folder its name, and clear the workplace away.
+
+    Raises
+    ------
+    OSError
+        When the folder is there and not empty.
+    """
+    if folder.exists():
+        folder.rmdir()
+    os.replace(part, folder)
+    shutil.rmtree(work, ignore_errors=True)

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import pytest
+from layouts import image, lay_out, mask, save
+
+from cdseg_teach.cohorts.checks import check_cohort
+from cdseg_teach.cohorts.layout import read_card
+from cdseg_teach.cohorts.volumes import Scan
+from cdseg_teach.datasets.columns import Row, decathlon_rows, find, read_columns, rows_of
+from cdseg_teach.datasets.get import convert
+from cdseg_teach.problems import Problem
+
+HEAD = "subject,channel,path"
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def test_a_row_a_file():
+    text = f"{HEAD},volume,domain\n07,FLAIR,a/b.nii.gz,2,source\n07,label,c.nii,,\n"
+    rows = rows_of(text, "map")
+    assert rows == (Row("07", "FLAIR", "a/b.nii.gz", 2, "source"), Row("07", "label", "c.nii"))
+
+
+def test_a_star_stands_for_everybody(tmp_path):
+    touch(tmp_path, "site/7/pre/T1.nii", "site/12/pre/T1.nii", "site/x/y/pre/T1.nii")
+    found = find(rows_of(f"{HEAD}\np-*,T1,site/*/pre/T1.nii", "map"), tmp_path)
+    assert [subject.name for subject in found[""]] == ["p-12", "p-7"]
+
+
+def test_the_same_star_twice_is_the_same_text(tmp_path):
+    touch(tmp_path, "p1/p1_frame01.nii", "p2/p2_frame07.nii", "p2/p3_frame01.nii")
+    found = find(rows_of(f"{HEAD}\n*,cine,*/*_frame??.nii", "map"), tmp_path)
+    assert [subject.name for subject in found[""]] == ["p1", "p2"]
+
+
+def test_letters_of_a_path_are_no_pattern(tmp_path):
+    touch(tmp_path, "a(1).b/7.nii", "a1xb/8.nii")
+    found = find(rows_of(f"{HEAD}\n*,T1,a(1).b/*.nii", "map"), tmp_path)
+    assert [subject.name for subject in found[""]] == ["7"]
+
+
+def test_channels_keep_their_order_and_the_label_stands_apart(tmp_path):
+    touch(tmp_path, "a.nii", "b.nii", "c.nii")
+    (subject,) = find(rows_of(f"{HEAD}\n1,Z,a.nii\n1,label,c.nii\n1,A,b.nii", "m"), tmp_path)[""]
+    assert list(subject.channels) == ["Z", "A"]
+    assert subject.label == Scan(tmp_path / "c.nii")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("subject,path\n1,a.nii", "map: column 'channel' is missing; begin with subject,"),
+        (f"{HEAD},colour\n1,T1,a.nii,red", "map: column 'colour' is unknown"),
+        (f"{HEAD}\n1,T1", "map, line 2: has more or fewer fields"),
+        (f"{HEAD}\n1,T1,a.nii,3", "map, line 2: has more or fewer fields"),
+        (f"{HEAD}\n1,,a.nii", "map, line 2: leaves subject, channel or path empty"),
+        (f"{HEAD}\n1,T1,a.img", "map, line 2: a.img is no NIfTI file"),
+        (f"{HEAD}\n1,T1,*.nii", r"map, line 2: put one \* into subject"),
+        (f"{HEAD}\n*,T1,a.nii", r"map, line 2: put one \* into subject"),
+        (f"{HEAD}\n*-*,T1,*.nii", r"map, line 2: put one \* into subject"),
+        (f"{HEAD},volume\n1,T1,a.nii,-1", "map, line 2: volume '-1' is no number"),
+        (f"{HEAD},domain\n1,T1,a.nii,CT", "map, line 2: domain 'CT' is neither source nor target"),
+        (f'{HEAD}\n1,T1,"a.nii', "map: is no CSV"),
+        ("", "map: column 'subject' is missing"),
+    ],
+)
+def test_each_mistake_in_a_map_is_one_line(text, said):
+    with pytest.raises(Problem, match=said):
+        rows_of(text, "map")
+
+
+def test_a_map_that_cannot_be_read(tmp_path):
+    (tmp_path / "map.csv").write_bytes(b"\xff\xfe\x00")
+    for name in ("map.csv", "nowhere.csv"):
+        with pytest.raises(Problem, match=f"{name}: cannot be read"):
+            read_columns(tmp_path / name)
+
+
+def test_a_map_of_a_spreadsheet_begins_with_a_mark(tmp_path):
+    (tmp_path / "map.csv").write_text(f"{HEAD}\n1,T1,a.nii\n", encoding="utf-8-sig")
+    assert read_columns(tmp_path / "map.csv") == (Row("1", "T1", "a.nii"),)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([Row("1", "T1", "nowhere.nii")], "nowhere.nii: no such file in"),
+        ([Row("*", "T1", "no/*.nii")], r"no/\*.nii: no such file in"),
+        ([Row("1", "T1", "a.nii"), Row("1", "T1", "b.nii")], "1: two rows give its T1; keep one"),
+    ],
+)
+def test_each_mistake_about_files_is_one_line(tmp_path, rows, said):
+    touch(tmp_path, "a.nii", "b.nii")
+    with pytest.raises(Problem, match=said):
+        find(rows, tmp_path)
+
+
+def test_the_decathlon_says_itself_what_is_what(tmp_path):
+    lay_out("msd_brain", tmp_path)
+    folder = tmp_path / "Task01_BrainTumour"
+    found = find(decathlon_rows(folder), folder)[""]
+    assert [subject.name for subject in found] == [f"BRATS_{n:03d}" for n in (1, 2, 3, 4)]
+    channels = {name: scan.volume for name, scan in found[0].channels.items()}
+    assert channels == {"FLAIR": 0, "T1w": 1, "t1gd": 2, "T2w": 3}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"modality": {"0": "MR"}}', "null"])
+def test_a_decathlon_without_its_description(tmp_path, content):
+    (tmp_path / "dataset.json").write_text(content)
+    with pytest.raises(Problem, match=r"dataset\.json"):
+        decathlon_rows(tmp_path)
+
+
+def cohort_map(tmp_path, domain=""):
+    rows = []
+    for number in (1, 2):
+        save(tmp_path / f"{number}.nii.gz", image(number))
+        save(tmp_path / f"{number}_seg.nii.gz", mask(3, 5))
+        rows += [Row(f"{number}", "T1", f"{number}.nii.gz", None, domain)]
+        rows += [Row(f"{number}", "label", f"{number}_seg.nii.gz", None, domain)]
+    return rows
+
+
+def test_a_map_without_domains_becomes_one_cohort(tmp_path):
+    values = {"vessel": (3,), "background": (5,)}
+    convert(cohort_map(tmp_path), tmp_path, tmp_path / "out", values=values)
+    assert check_cohort(tmp_path / "out") == []
+    card = read_card(tmp_path / "out")
+    assert (card.channels, card.structures, card.prepared) == (("T1",), ("vessel",), True)
+
+
+def test_some_rows_with_a_domain_are_too_few(tmp_path):
+    rows = [*cohort_map(tmp_path), *cohort_map(tmp_path, "source")]
+    with pytest.raises(Problem, match="some rows name a domain, others do not"):
+        convert(rows, tmp_path, tmp_path / "out", values={"vessel": (3, 5)})
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", ""])
+def test_a_subject_s_name_is_a_folder_s(tmp_path, name):
+    save(tmp_path / "a.nii", image(0))
+    with pytest.raises(Problem, match="is no folder name"):
+        convert([Row(name, "T1", "a.nii")], tmp_path, tmp_path / "out", values={"lesion": (1,)})
+    assert not (tmp_path / "out").exists()
