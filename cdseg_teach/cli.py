@@ -113,15 +113,18 @@ def _table(arguments: argparse.Namespace) -> int:
 
 
 def _methods(asked: str | None, studies: Studies) -> list[str]:
-    """The rows asked for, the lecture's, or all that the study has: one drops a shifted channel."""
-    from cdseg_teach.experiments.recipes import LECTURE_ROWS, METHODS
+    """The rows asked for, the lecture's, or all; without those that the study has no data for."""
+    from cdseg_teach.experiments.recipes import LECTURE_ROWS, METHODS, impossible
 
     if asked not in (None, "all"):
         return _names(asked)
     rows = LECTURE_ROWS if asked is None else METHODS
     study = studies(seed=0)
-    droppable = 0 < len(study.shifted_channels) < len(study.source.channels)
-    return [method for method in rows if droppable or not METHODS[method].drops_shifted]
+    reasons = impossible(study)
+    for reason in sorted({reasons[method] for method in rows if method in reasons}):
+        left_out = ", ".join(method for method in rows if reasons.get(method) == reason)
+        print(f"left out: {left_out} ({reason})", file=sys.stderr)
+    return [method for method in rows if method not in reasons]
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
@@ -155,13 +158,13 @@ def _run(
     out, studies = Path(arguments.out), _studies(arguments)
     if out == methods:
         raise Problem(f"{out}: is the name of a second file beside it; give --out another name")
-    seeds = [_number("seed", text, int) for text in _names(arguments.seeds)]
+    seeds = _seeds(arguments, studies)
     jobs = make_jobs(studies, seeds)
     pick_device(arguments.device)
     for file in (out, methods):
         check_writable(file)
     study = studies(seed=seeds[0])
-    if arguments.source:
+    if arguments.source or arguments.data:
         study.load()  # a broken volume is told now, not after the hours before its turn
     for note in study.notes:
         print(f"note: {note}", file=sys.stderr)
@@ -173,19 +176,61 @@ def _run(
     print(f"\nwritten: {out}, {methods}")
 
 
+def _seeds(arguments: argparse.Namespace, studies: Studies) -> list[int]:
+    """Those asked for; of own data every fold."""
+    if arguments.seeds is not None:
+        return [_number("seed", text, int) for text in _names(arguments.seeds)]
+    folds = studies.keywords.get("folds") if isinstance(studies, functools.partial) else None
+    return list(range(folds or 5))
+
+
 def _studies(arguments: argparse.Namespace) -> Studies:
-    folders = arguments.source, arguments.target
+    folders = _folders(arguments)
     channels = arguments.source_channels, arguments.target_channels
-    if any(given is not None for given in (*folders, *channels)):
-        if not all(folders) or arguments.task or arguments.direction:
-            raise Problem("own data: give --source FOLDER and --target FOLDER, and no --task")
-        of_source, of_target = (None if text is None else _names(text) for text in channels)
+    if any(given is not None for given in (*folders, *channels, arguments.folds)):
+        _own_study.cache_clear()  # an earlier command of this process may have seen other files
+        source, target = folders
+        if not (source and target) or arguments.task or arguments.direction:
+            raise Problem(
+                "own data: give --source FOLDER and --target FOLDER, or --data; and no --task"
+            )
+        of_source, of_target = (None if text is None else tuple(_names(text)) for text in channels)
+        folds = arguments.folds
+        if arguments.data and folds is None:
+            folds = _folds_for(source, target)
         return functools.partial(
-            _own_study, *folders, source_channels=of_source, target_channels=of_target
+            _own_study,
+            source,
+            target,
+            source_channels=of_source,
+            target_channels=of_target,
+            folds=folds,
         )
     return _task(arguments.task or "brain", arguments.direction)
 
 
+def _folders(arguments: argparse.Namespace) -> tuple[str | None, str | None]:
+    """The two cohorts of own data: as named, side by side in one folder, or one that is halved."""
+    if arguments.data is None:
+        return arguments.source, arguments.target
+    if arguments.source or arguments.target:
+        raise Problem("own data: give --data FOLDER, or --source FOLDER and --target FOLDER")
+    both = Path(arguments.data) / "source", Path(arguments.data) / "target"
+    if all(folder.is_dir() for folder in both):
+        return str(both[0]), str(both[1])
+    return arguments.data, arguments.data
+
+
+def _folds_for(source: str, target: str) -> int | None:
+    from cdseg_teach.cohorts.load import folds_for
+
+    folds = folds_for(source, target)
+    if folds is not None:
+        print(f"few subjects: cross-validation with {folds} folds", file=sys.stderr)
+    return folds
+
+
+@functools.lru_cache(maxsize=1)  # jobs of one seed follow each other: its volumes are read once
 def _own_study(source: str, target: str, **options: Any) -> Study:
     """`load_study` without its warning, which would come from every process: notes repeat it."""
     from cdseg_teach.cohorts.load import load_study
@@ -252,13 +297,19 @@ def _add_run_options(parser: argparse.ArgumentParser, out: str) -> None:
     _add_task(parser)
     parser.add_argument("--source", metavar="FOLDER", help="own data instead of --task")
     parser.add_argument("--target", metavar="FOLDER", help="own data instead of --task")
+    parser.add_argument(
+        "--data", metavar="FOLDER", help="both of these: source and target in it, or one cohort"
+    )
+    parser.add_argument(
+        "--folds", type=int, metavar="K", help="own data, seed 0..K-1 is the fold (few subjects: 5)"
+    )
     for side in ("source", "target"):
         parser.add_argument(
             f"--{side}-channels",
             metavar="A,...",
             help="of own data, paired in order; default: as both cohort.json list them, or by name",
         )
-    parser.add_argument("--seeds", default="0,1,2,3,4", metavar="0,1,...")
+    parser.add_argument("--seeds", metavar="0,1,...", help="default: 0,1,2,3,4, or all folds")
     parser.add_argument(
         "--steps", type=int, metavar="N", help="of each method's training or adaptation"
     )

@@ -60,7 +60,9 @@ def evaluate(
         for number, structure in enumerate(structures, start=1):
             names = {"subject": subject.name, "structure": structure}
             rows.append(names | scores(predicted == number, label == number, subject.spacing_mm))
-    return pd.DataFrame(rows, columns=["subject", "structure", *RATIOS, "hd95_mm", "assd_mm"])
+    metrics = [*RATIOS, "hd95_mm", "assd_mm"]
+    table = pd.DataFrame(rows, columns=["subject", "structure", *metrics])
+    return table.astype(dict.fromkeys(metrics, float))  # also where nobody is tested
 
 
 def scores(predicted: np.ndarray, truth: np.ndarray, spacing_mm: Spacing) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """The commands that train, write and check: what they leave, and how they say no."""
 
 import gzip
+import json
 from functools import partial
 
 import pandas as pd
@@ -59,6 +60,31 @@ def test_own_data_is_read_from_two_folders(tmp_path, capsys):
     assert set(rows.task) == {"own data"}
     assert set(rows.direction) == {"two_to_other"}
     assert "note: " not in capsys.readouterr().err
+
+
+def test_few_subjects_are_tested_in_turn(tmp_path, capsys):
+    write_study(SMALL(), tmp_path / "toy")
+    for card in tmp_path.glob("toy/*/cohort.json"):
+        content = json.loads(card.read_text())
+        card.write_text(json.dumps(content | {"splits": {}}))
+    asked = ["table", "--data", "toy", "--steps", "1", "--methods", "source,batch_statistics"]
+    assert cli.main([*asked]) == 0
+    printed = capsys.readouterr()
+    people = len(list(tmp_path.glob("toy/target/sub-*")))
+    assert f"few subjects: cross-validation with {min(5, people)} folds" in printed.err
+    rows = pd.read_csv("results.csv")
+    on_t = rows[(rows.method == "source") & (rows.domain == "target")]
+    assert on_t.subject.nunique() == len(on_t) == people
+    assert ("too few" in printed.out) == (people < 6)
+
+
+def test_a_single_cohort_is_halved(tmp_path, capsys):
+    write_study(SMALL(), tmp_path / "toy")
+    channels = ["--source-channels", "one", "--target-channels", "two"]
+    asked = ["table", "--data", "toy/source", *channels, *ONE_STEP, "--methods", "all"]
+    assert cli.main(asked) == 0
+    assert "left out: source_without_shifted_channel (study own data" in capsys.readouterr().err
+    assert set(pd.read_csv("results.csv").direction) == {"one_to_two"}
 
 
 def test_channels_of_one_side_are_named_and_left_out(tmp_path, capsys, recwarn):
@@ -153,6 +179,11 @@ def test_a_missing_shifted_channel_is_told_before_any_training(tmp_path, capsys)
         ("table --source a --target b", "a: cannot be read"),
         ("table --source-channels FLAIR", "--source FOLDER"),
         ("table --source a --target b --task brain", "no --task"),
+        ("table --data a --target b", "--data FOLDER, or"),
+        ("table --data a --task brain", "no --task"),
+        ("table --data a", "a: cannot be read"),
+        ("table --folds 3", "--source FOLDER"),
+        ("table --source a --target b --folds 1", "1 folds are none"),
         ("table --out missing/results.csv", "missing/results.csv"),
         ("table --out .", ".: is a folder"),
         ("table --out methods.csv", "methods.csv"),

@@ -18,7 +18,13 @@ from cdseg_teach.cohorts.layout import (
     read_card,
     with_prefix,
 )
-from cdseg_teach.cohorts.splits import split_by_subject
+from cdseg_teach.cohorts.splits import (
+    FEWEST_TESTED,
+    TEST_SHARE,
+    fold_by_subject,
+    halve_by_subject,
+    split_by_subject,
+)
 from cdseg_teach.cohorts.study import Cohort, Split, Study
 from cdseg_teach.problems import Problem, checked_seed
 
@@ -47,6 +53,7 @@ def load_study(
     structures: Sequence[str] | None = None,
     spacing_mm: tuple[float, float, float] = (4.0, 2.0, 2.0),
     plane: tuple[int, int] = (96, 96),
+    folds: int | None = None,
     seed: int = 0,
 ) -> Study:
     """A study of two folders of `<subject>/<channel>.nii.gz` with a mask label.nii.gz or gt.nii.gz.
@@ -59,7 +66,7 @@ def load_study(
     Parameters
     ----------
     source, target
-        The two folders; the same one when subjects are named.
+        The two folders; or the same one, whose subjects are halved where none are named.
     source_channels, target_channels
         Channels by name, paired in order. Without them, those of both cohort.json in their order,
         where these list as many and none in two places; else those that both folders have, with a
@@ -74,6 +81,9 @@ def load_study(
     plane
         Rows and columns of a slice, multiples of 8; there are as many slices as the foreground
         needs.
+    folds
+        Cross-validation with so many folds, whatever cohort.json says: seed 0, 1, ... is the fold,
+        and every subject is tested in one of them. For few subjects.
     seed
         Deals subjects out to train, validation and test where cohort.json does not. A single source
         subject is trained on, a single target subject is tested on; target subjects without a label
@@ -95,7 +105,10 @@ def load_study(
         raise Problem(
             f"spacing {spacing_mm} mm, plane {plane}: give positive lengths and multiples of 8"
         )
-    sides = _sides(Path(source), Path(target), source_subjects, target_subjects)
+    if folds is not None and folds < 2:
+        raise Problem(f"{folds} folds are none; use 2 or more, or leave them out")
+    halves_seed = seed if folds is None else 0
+    sides = _sides(Path(source), Path(target), source_subjects, target_subjects, halves_seed)
     notes: list[str] = []
     if source_channels is None and target_channels is None:
         channels = _default_channels(*sides)
@@ -115,11 +128,28 @@ def load_study(
             bool(side.card and side.card.prepared),
         )
         _check(side, conversion)
-        cohort = _cohort(side, conversion, seed=seed, prefix=f"{side.role}-" if prefixed else "")
+        cohort = _cohort(side, conversion, _dealt(side, seed, folds), prefixed)
         cohorts.append(cohort)
         notes += _notes(side, cohort)
     shifted = tuple(i for i, pair in enumerate(zip(*channels, strict=True)) if pair[0] != pair[1])
     return Study("own data", seed, cohorts[0], cohorts[1], shifted, tuple(notes))
+
+
+def folds_for(source: str | Path, target: str | Path) -> int | None:
+    """How many folds a target of few subjects needs; None where one test set is enough.
+
+    Few is when a single test set would have fewer than `FEWEST_TESTED`, and no cohort.json says who
+    is tested. There are five folds at most, and no more than subjects with a label.
+    """
+    source, target = Path(source), Path(target)
+    card = read_card(target)
+    labelled = sum(subject.label is not None for subject in find_subjects(target))
+    if source.resolve() == target.resolve():
+        labelled //= 2
+    enough = round(TEST_SHARE * labelled) >= FEWEST_TESTED
+    if labelled < 2 or enough or (card and card.splits):
+        return None
+    return min(5, labelled)
 
 
 def _sides(
@@ -127,11 +157,15 @@ def _sides(
     target: Path,
     source_subjects: Iterable[str] | None,
     target_subjects: Iterable[str] | None,
+    seed: int,
 ) -> tuple[_Side, _Side]:
     wanted = [
         None if names is None else {with_prefix(name) for name in names}
         for names in (source_subjects, target_subjects)
     ]
+    if source.resolve() == target.resolve() and wanted == [None, None]:
+        everybody = [with_prefix(subject.name) for subject in find_subjects(source)]
+        wanted = [set(half) for half in halve_by_subject(everybody, seed=seed)]
     sides = []
     for role, folder, names, others in (
         ("source", source, wanted[0], wanted[1]),
@@ -139,9 +173,7 @@ def _sides(
     ):
         subjects = find_subjects(folder)
         if names is None and source.resolve() == target.resolve():
-            if others is None:
-                raise Problem(f"{folder}: is source and target; name the subjects of one of them")
-            names = {with_prefix(subject.name) for subject in subjects} - others
+            names = {with_prefix(subject.name) for subject in subjects} - (others or set())
         card = read_card(folder)
         raise_first(name_problems(subjects, card), folder)
         chosen = _chosen(folder, subjects, names)
@@ -251,8 +283,11 @@ def raise_first(problems: Iterable[Problem], folder: Path) -> None:
         raise Problem(f"{found[0]}{more}")
 
 
-def _cohort(side: _Side, conversion: Conversion, *, seed: int, prefix: str) -> Cohort:
+def _cohort(
+    side: _Side, conversion: Conversion, dealt: dict[str, tuple[str, ...]], prefixed: bool
+) -> Cohort:
     files = {subject.name: subject for subject in side.subjects}
+    prefix = f"{side.role}-" if prefixed else ""
 
     def split(names: Sequence[str]) -> Split:
         return Split(
@@ -260,7 +295,6 @@ def _cohort(side: _Side, conversion: Conversion, *, seed: int, prefix: str) -> C
             lambda: [read_subject(files[name], conversion, name=prefix + name) for name in names],
         )
 
-    dealt = _dealt(side, seed)
     return Cohort(
         side.card.name if side.card else side.folder.resolve().name,
         conversion.channels,
@@ -272,18 +306,20 @@ def _cohort(side: _Side, conversion: Conversion, *, seed: int, prefix: str) -> C
     )
 
 
-def _dealt(side: _Side, seed: int) -> dict[str, tuple[str, ...]]:
-    """Names by split, as cohort.json says or by the seed; without a label: to adapt to."""
+def _dealt(side: _Side, seed: int, folds: int | None) -> dict[str, tuple[str, ...]]:
+    """Names by split: a fold, as cohort.json says, or by the seed; without a label: to adapt to."""
     labelled = [subject.name for subject in side.subjects if subject.label]
     unlabelled = [subject.name for subject in side.subjects if not subject.label]
-    if side.card and side.card.splits:
+    first = "train" if side.role == "source" else "test"
+    if folds is not None:
+        dealt = fold_by_subject(labelled, fold=seed, folds=folds, first=first)
+    elif side.card and side.card.splits:
         said = side.card.splits
         dealt = {
             key: tuple(name for name in said.get(key, ()) if name in labelled)
             for key in SPLIT_NAMES
         }
     else:
-        first = "train" if side.role == "source" else "test"
         dealt = split_by_subject(labelled, seed=seed, first=first)
     return {**dealt, "train": (*dealt["train"], *unlabelled)}
 

@@ -67,7 +67,8 @@ def comparisons(rows: pd.DataFrame, metric: str = "dsc", domain: str = "target")
     A row a method: `control`; `difference` of the means over seeds, in points (or mm); `low` and
     `high` of `interval`; on how many of the `seeds` it is `better`, which for a distance is below
     0; how many pairs are lost because the metric is `undefined` in one of the two; `p` of
-    Wilcoxon's signed-rank test over subjects, and `holm`, corrected over these rows.
+    Wilcoxon's signed-rank test over `people`, each with the mean over the seeds that tested them,
+    and `holm`, corrected over these rows.
     """
     methods = rows.method.drop_duplicates()
     controls = {name: METHODS[name].control for name in methods if name in METHODS}
@@ -81,7 +82,8 @@ def comparisons(rows: pd.DataFrame, metric: str = "dsc", domain: str = "target")
         for name, (control, difference) in pairs.items()
         if difference.notna().any()
     }
-    columns = ["control", "difference", "low", "high", "better", "seeds", "undefined", "p"]
+    columns = ["control", "difference", "low", "high", "better", "seeds", "undefined"]
+    columns += ["people", "p"]
     table = pd.DataFrame.from_dict(lines, orient="index", columns=columns).rename_axis("method")
     return table.assign(holm=holm(table.p.to_numpy(float)))
 
@@ -143,6 +145,7 @@ def _compared(difference: pd.Series, metric: str) -> dict[str, float]:
         "better": int(((means > 0) if metric in RATIOS else (means < 0)).sum()),
         "seeds": len(means),
         "undefined": undefined,
+        "people": difference.index.get_level_values("subject").nunique(),
         "p": _wilcoxon(difference),
     }
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from cdseg_teach.cohorts.study import Study
+from cdseg_teach.cohorts.study import Study, Subject
 from cdseg_teach.methods import Adversarial, Learner, OutputAdversarial, Supervised
 from cdseg_teach.methods.augmentation import ORDINARY, RANDOM_NETWORKS, SYNTHETIC, Fourier, Stack
 from cdseg_teach.methods.sampling import SliceBatches
@@ -122,7 +122,17 @@ def _on_source(
 
 
 def _on_target(study: Study, start: Learner | None, alpha: float, **options: Any) -> Learner:
-    return Supervised(study.target.labelled_train, **SUPERVISED, **options)
+    return Supervised(_labelled(study), **SUPERVISED, **options)
+
+
+def _labelled(study: Study) -> list[Subject]:
+    labelled = [subject for subject in study.target.labelled_train if subject.label is not None]
+    if not labelled:
+        raise Problem(_NO_LABEL.format(study.name))
+    return labelled
+
+
+_NO_LABEL = "study {} has no target label to learn from; label a subject"
 
 
 def _in_the_style_of_t(
@@ -253,6 +263,21 @@ def row_of(method: str) -> Method:
     if method not in METHODS:
         raise Problem(f"method {method!r} is unknown; use {', '.join(METHODS)}")
     return METHODS[method]
+
+
+def impossible(study: Study) -> dict[str, str]:
+    """The rows that a study has no data for, and why; its target's training subjects are read."""
+    reasons = {}
+    has_labels = any(subject.label is not None for subject in study.target.labelled_train)
+    for name, row in METHODS.items():
+        if TARGET_LABELS in row.sees and not has_labels:
+            reasons[name] = _NO_LABEL.format(study.name)
+            continue
+        try:
+            row.view(study)
+        except Problem as problem:
+            reasons[name] = str(problem)
+    return reasons
 
 
 def predictor_of(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from cdseg_teach.cohorts.splits import FEWEST_TESTED
 from cdseg_teach.evaluation import RATIOS, mean_std
 from cdseg_teach.experiments.comparisons import (
     by_subject,
@@ -118,6 +119,8 @@ _COSTS = {
 def gains(rows: pd.DataFrame, metric: str = "dsc") -> pd.DataFrame:
     """`comparisons` on T as text: difference in points (or mm), interval, seeds, Holm's p.
 
+    Of fewer than `FEWEST_TESTED` people no p is told.
+
     Where pairs are lost because the metric is `undefined`, a last column says how many.
     """
     table = comparisons(rows, metric)
@@ -131,7 +134,10 @@ def gains(rows: pd.DataFrame, metric: str = "dsc") -> pd.DataFrame:
         "better on": [
             f"{better} of {n}" for better, n in zip(table.better, table.seeds, strict=True)
         ],
-        "p (Holm)": ["< 0.001" if p < 0.001 else f"{p:.3f}" for p in table.holm],
+        "p (Holm)": [
+            "too few" if people < FEWEST_TESTED else "< 0.001" if p < 0.001 else f"{p:.3f}"
+            for p, people in zip(table.holm, table.people, strict=True)
+        ],
     }
     if table.undefined.any():
         lines["undefined"] = table.undefined.map("{:.0f}".format).replace("0", "-")
@@ -230,6 +236,12 @@ def report(rows: pd.DataFrame, methods: pd.DataFrame | None = None) -> str:
             "\np: Wilcoxon over subjects, trainings as they are):",
             compared.to_string(),
         ]
+        people = rows[rows.domain == "target"].subject.nunique()
+        if people < FEWEST_TESTED:
+            parts.append(
+                f"\nToo few for a test of significance: {people} tested on T, and below "
+                f"{FEWEST_TESTED} no p can be less than 0.05."
+            )
     if set(rows.task) == {"brain"}:
         parts += [
             f"\nFor comparison, the lecture's own table ({LECTURE_SOURCE}), on T:",

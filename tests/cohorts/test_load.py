@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from cdseg_teach.cohorts.load import load_study
+from cdseg_teach.cohorts.load import folds_for, load_study
 from cdseg_teach.problems import Problem
 from cdseg_teach.scanners import DATA_SET_1, DATA_SET_2
 
@@ -26,6 +26,14 @@ def elsewhere(scans, tmp_path) -> Path:
     for file in folder.glob("*/T2.nii.gz"):
         file.rename(file.with_name("PD.nii.gz"))
     return folder
+
+
+CARD_WITH_SPLITS = {
+    "name": "many",
+    "channels": ["FLAIR"],
+    "structures": ["lesion"],
+    "splits": {"test": ["p05"]},
+}
 
 
 def put_card(folder: Path, *channels: str) -> None:
@@ -161,12 +169,62 @@ def test_one_subject_is_trained_on_in_the_source_and_tested_on_in_the_target(sca
     assert "note: source: one subject" in repr(study)
 
 
-def test_the_same_folder_twice_needs_names_and_deals_the_rest_to_the_other(scans):
-    with pytest.raises(Problem, match="name the subjects"):
-        load_study(scans, scans)
+def test_the_same_folder_twice_is_halved_by_the_seed(scans):
+    dealt = set()
+    for seed in range(8):
+        study = load_study(scans, scans, seed=seed)
+        assert len(study.source.names) == 2
+        assert len({*study.source.names, *study.target.names}) == 3
+        dealt.add(study.target.names)
+    assert len(dealt) == 3
+
+
+def test_the_same_folder_twice_deals_the_rest_to_the_other(scans):
     study = load_study(scans, scans, target_subjects=["sub-patient1"])
     assert set(study.target.names) == {"patient1"}
     assert set(study.source.names) == {"patient0", "patient2"}
+
+
+def test_over_all_folds_everybody_is_tested_once_whatever_a_card_says(scans, elsewhere):
+    names = [f"patient{number}" for number in range(3)]
+    splits = {"train": names[:1], "validation": names[1:2], "test": names[2:]}
+    card = CARD_WITH_SPLITS | {"splits": splits}
+    (elsewhere / "cohort.json").write_text(json.dumps(card))
+    tested = {"source": [], "target": []}
+    for fold in range(3):
+        study = load_study(scans, elsewhere, folds=3, seed=fold)
+        for role, cohort in (("source", study.source), ("target", study.target)):
+            tested[role] += cohort.splits["test"].names
+            assert len(cohort.splits["train"].names) >= 1
+    assert {role: len(set(names)) for role, names in tested.items()} == {"source": 3, "target": 3}
+
+
+def test_halves_stay_the_same_over_folds(scans):
+    halves = {
+        frozenset(load_study(scans, scans, folds=2, seed=fold).source.names) for fold in range(4)
+    }
+    assert len(halves) == 1
+
+
+def test_one_fold_is_none(scans, elsewhere):
+    with pytest.raises(Problem, match="1 folds are none; use 2 or more"):
+        load_study(scans, elsewhere, folds=1)
+
+
+def test_few_subjects_need_folds(scans, elsewhere, tmp_path):
+    assert folds_for(scans, elsewhere) == 3
+    assert folds_for(scans, scans) is None  # half of three: one subject to test on
+    many = tmp_path / "many"
+    for number in range(28):
+        (many / f"p{number:02d}").mkdir(parents=True)
+        for name in ("FLAIR.nii.gz", "gt.nii.gz"):
+            (many / f"p{number:02d}" / name).touch()
+    assert folds_for(scans, many) is None
+    for gone in range(3):
+        (many / f"p{gone:02d}" / "gt.nii.gz").unlink()  # 25 with a label
+    assert folds_for(scans, many) == 5
+    (many / "cohort.json").write_text(json.dumps(CARD_WITH_SPLITS))
+    assert folds_for(scans, many) is None
 
 
 def test_a_subject_on_both_sides_is_refused(scans):
