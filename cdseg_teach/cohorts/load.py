@@ -59,9 +59,10 @@ def load_study(
     """A study of two folders of `<subject>/<channel>.nii.gz` with a mask label.nii.gz or gt.nii.gz.
 
     Headers are checked at once; a subject is read, averaged onto the working grid and normalised
-    when its split is first asked for. Patients' images are never copied into the cache. Outside the
-    brain they are taken to hold one constant (skull-stripped): the foreground is what differs from
-    a volume's corners.
+    when its split is first asked for. Patients' images are never copied into the cache. The
+    foreground is what differs from a volume's corners (skull-stripped), or, where these hold noise,
+    what is brighter than Otsu's threshold. A file with a fourth axis, `scan.nii.gz`, has channels
+    scan-0, scan-1, ...; the names of BIDS are understood (:mod:`cdseg_teach.cohorts.layout`).
 
     Parameters
     ----------

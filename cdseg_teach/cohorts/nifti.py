@@ -17,7 +17,7 @@ import numpy as np
 from cdseg_teach.cohorts.layout import CARD_FILE, LABEL_NAMES, Card, with_prefix
 from cdseg_teach.cohorts.resample import nearest
 from cdseg_teach.cohorts.study import Cohort, Subject
-from cdseg_teach.cohorts.volumes import Scan, open_volume, reason
+from cdseg_teach.cohorts.volumes import Scan, count_volumes, open_volume, reason
 from cdseg_teach.problems import Problem
 
 
@@ -76,7 +76,8 @@ def write_prediction(
     Problem
         When `like` is no usable volume, the shapes differ, or the file cannot be written.
     """
-    file, scan = Path(file), open_volume(Scan(Path(like)))
+    file, like = Path(file), Path(like)
+    scan = open_volume(Scan(like, None if count_volumes(like) is None else 0))
     if label.shape != subject.image.shape[1:]:
         raise Problem(
             f"{subject.name}: prediction {label.shape}, image {subject.image.shape[1:]}; "
@@ -85,8 +86,10 @@ def write_prediction(
     if not file.name.endswith((".nii", ".nii.gz")):
         raise Problem(f"{file}: is no NIfTI name; end it in .nii.gz")
     mask = nib.Nifti1Image(_xyz(label, np.uint8), subject.affine)
-    out = nib.Nifti1Image(nearest(mask, (scan.shape[:3], scan.affine)), scan.affine)
-    out.header.set_xyzt_units("mm")
+    on_scan = nearest(mask, (scan.shape[:3], scan.affine)).astype(np.uint8)
+    out = type(scan)(on_scan, scan.affine, scan.header)  # with its qform, sform and units
+    out.set_data_dtype(np.uint8)
+    out.header["cal_min"] = out.header["cal_max"] = 0  # how the scan was to be windowed
     # nibabel tells the format from the ending, so that stays.
     part = file.with_name(f".part-{os.getpid()}-{file.name}")
     try:

@@ -159,6 +159,31 @@ def test_a_prediction_comes_back_on_the_scanner_s_own_grid(tmp_path, affine):
     assert list(tmp_path.glob(".part*")) == []
 
 
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+@pytest.mark.parametrize("more", [(), (3,)], ids=["3-D", "4-D"])
+@pytest.mark.parametrize(("qform", "sform"), [(1, 1), (0, 4), (2, 0)])
+def test_a_prediction_has_the_scan_s_own_header(tmp_path, make_subject, kind, more, qform, sform):
+    subject = make_subject("a", shape=(3, 8, 16))
+    scan = kind(np.ones((*LIKE, *more), np.int16), AFFINES["oblique"])
+    scan.header.set_slope_inter(2.0, 5.0)
+    scan.header["cal_max"] = 700
+    scan.set_qform(scan.affine, qform)
+    scan.set_sform(scan.affine, sform)
+    scan.header.set_xyzt_units("mm", "sec")
+    nib.save(scan, tmp_path / "scan.nii.gz")
+    file = tmp_path / "p.nii.gz"
+    write_prediction(file, subject.label, subject, like=tmp_path / "scan.nii.gz")
+    back = nib.load(file)
+    assert type(back) is kind
+    assert back.shape == LIKE
+    assert np.allclose(back.affine, scan.affine, atol=1e-4)
+    codes = [int(back.header[name]) for name in ("qform_code", "sform_code")]
+    assert codes == [qform, sform]
+    assert back.header.get_xyzt_units()[0] == "mm"
+    assert set(np.unique(np.asarray(back.dataobj))) <= {0, 1}
+    assert float(back.header["cal_max"]) == 0
+
+
 def test_a_prediction_of_another_shape_or_name_is_refused(tmp_path, make_subject):
     nib.save(nib.Nifti1Image(np.ones(LIKE, np.float32), np.eye(4)), tmp_path / "scan.nii.gz")
     subject = make_subject("a")

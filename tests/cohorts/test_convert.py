@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from cdseg_teach.cohorts.convert import Conversion, read_subject
+from cdseg_teach.cohorts.layout import SubjectFiles
+from cdseg_teach.cohorts.volumes import Scan
+
+SHAPE = (48, 40, 24)
+BODY = np.zeros(SHAPE, bool)
+BODY[12:36, 10:30, 4:20] = True
+
+
+def read(tmp_path, volume: np.ndarray):
+    nib.save(nib.Nifti1Image(volume.astype(np.float32), np.eye(4)), tmp_path / "a.nii")
+    files = SubjectFiles("a", {"a": Scan(tmp_path / "a.nii")}, None)
+    whole = Conversion(("a",), ("lesion",), spacing_mm=(1.0, 1.0, 1.0), plane=(40, 48))
+    return read_subject(files, whole, name="a")
+
+
+@pytest.mark.parametrize(
+    ("body", "air", "noise"),
+    [(400.0, 0.0, 12.0), (40.0, -1000.0, 15.0)],
+    ids=["magnitude MR", "CT"],
+)
+def test_noise_around_a_body_does_not_count_as_body(tmp_path, body, air, noise):
+    draw = np.random.default_rng(0)
+    volume = np.where(BODY, body + draw.normal(0, 30, SHAPE), air)
+    volume = volume + draw.normal(0, noise, SHAPE)
+    image = read(tmp_path, np.abs(volume) if air == 0 else volume).image[0]
+    inside = BODY.T[4:20] if image.shape[0] == 16 else BODY.T
+    assert (image[~inside] == 0).mean() > 0.99
+    assert abs(image[inside].mean()) < 0.1
+    assert image[inside].std() == pytest.approx(1, abs=0.2)
+
+
+def test_a_constant_around_a_body_is_left_out_whatever_the_body_is(tmp_path):
+    draw = np.random.default_rng(0)
+    volume = np.where(BODY, draw.choice([5.0, 900.0], SHAPE), 0.0)  # Otsu would halve this body
+    image = read(tmp_path, volume).image[0]
+    assert image.shape[0] == 16
+    assert (image[BODY.T[4:20]] != 0).all()
