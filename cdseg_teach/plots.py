@@ -18,7 +18,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 
-from cdseg_teach.slices import BLACK, BLUE, ERRORS, GREEN, PINK, RED, SKY, STRUCTURES
+from cdseg_teach.slices import BLACK, BLUE, ERRORS, GREEN, PINK, RED, SKY, STRUCTURES, slice_picture
 
 # A notebook draws what it shows with `plots` alone.
 from cdseg_teach.slices import errors as errors
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from cdseg_teach.cohorts import Cohort
     from cdseg_teach.experiments.alignment import Line
 
 # Colour, marker and line of each curve; the first is the source's, the second the target's.
@@ -233,6 +234,36 @@ def gallery(
     if legend:
         explain(figure, ERRORS if legend is True else colours_of(legend))
     return figure
+
+
+def contact_sheet(cohort: Cohort, channel: int = 0, most: int = 15) -> Picture:
+    """One slice of each subject of a cohort, the one with most of the label, which is outlined.
+
+    Parameters
+    ----------
+    cohort
+        Its splits are read.
+    channel
+        Which one to show.
+    most
+        Subjects at most: of a larger cohort the first ones.
+    """
+    people = [
+        (subject, split)
+        for split, those in cohort.splits.items()
+        for subject in those.subjects[:most]
+    ][:most]
+    pictures = {}
+    for subject, split in people:
+        z = subject.telling_slice()
+        truth = None if subject.label is None else subject.label[z]
+        title = f"{subject.name}\n{split}"
+        pictures[title] = slice_picture(
+            subject, channel, z, None, truth, structures=len(cohort.structures)
+        )
+    shown = f"{len(pictures)} of {len(cohort.names)} subjects"
+    alt = f"{cohort.name}, {cohort.channels[channel]}, {shown}, labels dashed in white."
+    return gallery(pictures, alt, columns=min(5, len(pictures)))
 
 
 def colours_of(structures: Sequence[str]) -> dict[str, str]:

@@ -52,6 +52,7 @@
 # | [04 Test-time adaptation](04_test_time_adaptation.ipynb) | What can be done with one patient's images alone? | 15 min |
 # | [05 Heart, MR to CT](05_heart_mr_to_ct.ipynb) | And if nearly every grey value changes? | 25 min |
 # | [06 Results and take-aways](06_results_and_take_aways.ipynb) | What helps, and what may we believe? | 15 min |
+# | [07 Your own data](07_your_own_data.ipynb) | How do *my* scans get into this? | alone |
 #
 # Words that are new to you stand in the [glossary](../docs/glossary.md).
 

@@ -18,6 +18,7 @@ MAX_VOXELS = 512**3  # half a GB as float32, more than any scan this software is
 DEFLATE_LIMIT = 1032  # gzip cannot make anything smaller than by this factor
 SMALLEST_SPACING_MM = 1e-3
 CHUNK = 2**20  # bytes that are read at a time where only the end of a file matters
+LARGEST = 1e30  # beyond, a sum of squares overflows
 FLATTEST_VOXEL = 1e-3  # volume of a voxel over the product of its edges: 1 at right angles
 
 
@@ -66,6 +67,9 @@ def open_volume(scan: Scan) -> nib.Nifti1Image:
         raise Problem(
             f"{scan}: cannot be opened as NIfTI ({reason(error)}); copy it again"
         ) from error
+    if image.get_data_dtype().kind not in "iufb":
+        what = f"holds {image.get_data_dtype()}, not a number a voxel"
+        raise Problem(f"{scan}: {what}; export magnitudes")
     shape = _without_empty_axes(shape)
     if len(shape) != (3 if scan.volume is None else 4):
         raise Problem(f"{scan}: has shape {shape}; keep one 3-D volume in a file")
@@ -106,9 +110,9 @@ def read_volume(scan: Scan) -> nib.Nifti1Image:
         raise Problem(
             f"{scan}: is truncated or corrupt ({reason(error)}); copy it again"
         ) from error
-    bad = data.size - int(np.isfinite(data).sum())
-    if bad:
-        raise Problem(f"{scan}: {bad} values are not finite; export it again")
+    if not -LARGEST < data.min() <= data.max() < LARGEST:  # false for NaN as well
+        bad = data.size - int((np.abs(data) < LARGEST).sum())
+        raise Problem(f"{scan}: {bad} values are not finite or beyond 1e30; export it again")
     volume = nib.Nifti1Image(data.reshape(data.shape[:3]), image.affine)
     return nib.as_closest_canonical(volume)
 
@@ -149,10 +153,11 @@ def read_label(
     """
     image = read_volume(scan)
     data = np.asarray(image.dataobj)
-    fractional = data[data != np.round(data)]
-    if fractional.size:
-        what = f"label {fractional[0]:.4g} is no integer"
-        raise Problem(f"{scan}: {what}; resample masks with nearest neighbour")
+    for plane in data:  # one at a time: no second volume in memory
+        fractional = plane[plane != np.round(plane)]
+        if fractional.size:
+            what = f"label {fractional[0]:.4g} is no integer"
+            raise Problem(f"{scan}: {what}; resample masks with nearest neighbour")
     if values is not None:
         return nib.Nifti1Image(_translated(scan, data, values), image.affine)
     last = 255 if structures is None else len(structures)

@@ -1,0 +1,337 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 07 · Your own data
+#
+# **Two folders in; the table, the lab and masks on the scanner's own grid out.**
+#
+# | | |
+# | --- | --- |
+# | **Time** | not part of the lecture; 30 minutes alone, a minute of computing |
+# | **You need** | [02 · Adversarial learning](02_adversarial_learning.ipynb); scans of your own, or those made here |
+# | **Afterwards you can** | bring two folders of NIfTI files into a study, and see what is wrong with them before you train |
+# | | train, compare and adapt on them, and write masks back to where the scans lie |
+# | | say what a table of few people is worth |
+
+# %% [markdown]
+# ## Two folders
+#
+# One a scanner, hospital or sequence. Each subject has its channels and, where there is one, a mask. These are all
+# understood:
+#
+# | where the files come from | how they are called |
+# | --- | --- |
+# | from you | `<subject>/FLAIR.nii.gz`, `<subject>/T2.nii.gz`, a mask `<subject>/label.nii.gz` |
+# | BIDS | `sub-01/anat/sub-01_FLAIR.nii.gz`, `sub-01_dseg.nii.gz`, masks under `derivatives/` as well |
+# | one file with a fourth axis | `<subject>/scan.nii.gz` has channels `scan-0`, `scan-1`, … |
+# | anything else | a table of subject, channel and path: `cdseg-teach data convert MAP.csv --out FOLDER` |
+# | a scanner, as DICOM | convert them first, with dcm2niix: `dcm2niix -z y -o OUT IN` |
+#
+# Here they are made: ten people of [notebook 01](01_domain_shift.ipynb)'s first scanner and ten of its second,
+# written as files, and as untidy as files are. To use your own, set `source` and `target` to two folders, and skip
+# the next cell.
+
+# %%
+# NBVAL_IGNORE_OUTPUT
+# A progress bar, the first time that these people are rendered.
+import functools
+import tempfile
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+import cdseg_teach as ct
+from cdseg_teach import plots
+from cdseg_teach.cohorts.checks import check_cohort
+from cdseg_teach.cohorts.nifti import write_prediction
+from cdseg_teach.cohorts.report import overview
+from cdseg_teach.experiments import summaries
+from cdseg_teach.experiments.export import write_study
+from cdseg_teach.experiments.table import table
+
+made = ct.brain_study(seed=7, sizes={"train": 6, "validation": 1, "test": 3})
+place = tempfile.TemporaryDirectory()
+write_study(made, Path(place.name) / "scans")
+source, target = (Path(place.name) / "scans" / side for side in ("source", "target"))
+
+# %%
+for card in (source / "cohort.json", target / "cohort.json"):
+    card.unlink()  # no hospital's folder has one
+unlabelled = sorted(target.glob("sub-*/label.nii.gz"))[:2]
+for mask in unlabelled:
+    mask.unlink()  # and two people of T nobody has drawn a mask for
+
+# %% [markdown]
+# What is there, by the headers:
+
+# %%
+overview(target)
+
+# %%
+two = ct.Predict(
+    "Two people of T have no mask. They are ...",
+    ["left out", "adapted to, but never tested on", "an error"],
+)
+two
+
+# %% [markdown]
+# ## What is wrong with it?
+#
+# The checker reads everything and lists all that it finds, each with the file, what is wrong, and how to mend it;
+# in a shell `cdseg-teach data check FOLDER`. Let three things go wrong that happen every day: a copy that broke off,
+# a mask that was resampled with the wrong interpolation, and one that lies elsewhere.
+
+# %%
+first, second, third = sorted(source.glob("sub-*"))[:3]
+sound = {file: file.read_bytes() for person in (first, second, third) for file in person.iterdir()}
+
+broken = first / "T1.nii.gz"
+broken.write_bytes(sound[broken][:5000])
+image = nib.load(second / "label.nii.gz")
+half = nib.Nifti1Image(image.get_fdata() / 2, image.affine)
+nib.save(half, second / "label.nii.gz")
+image = nib.load(third / "label.nii.gz")
+away = image.affine + [[0, 0, 0, 0], [0, 0, 0, 12], [0, 0, 0, 0], [0, 0, 0, 0]]
+nib.save(nib.Nifti1Image(image.get_fdata().astype("uint8"), away), third / "label.nii.gz")
+
+for problem in check_cohort(source):
+    print(problem)
+
+# %%
+for file, content in sound.items():
+    file.write_bytes(content)
+print("after mending:", len(check_cohort(source)), "problems")
+
+# %% [markdown]
+# ## A study
+#
+# `load_study` pairs the channels in order. One that has the same name on both sides is the same channel, one that has
+# another is the shift. Each volume is averaged onto a grid of 4 × 2 × 2 mm and brought to one scale. People, not
+# slices, are dealt out to train, validation and test.
+
+# %%
+load = functools.partial(
+    ct.load_study,
+    source=source,
+    target=target,
+    source_channels=["FLAIR", "T1", "T2", "GE"],
+    target_channels=["FLAIR", "T1", "T2", "SWI"],
+)
+study = load(seed=0)
+study
+
+# %%
+tested = {*study.target.splits["test"].names, *study.target.splits["validation"].names}
+nameless = {mask.parent.name for mask in unlabelled}
+adapted = {name for name in study.target.splits["train"].names if name[-5:] in str(nameless)}
+two.reveal(
+    two.choices[1 if adapted and not adapted & tested else 0], "and the study says it in its notes"
+)
+
+# %% [markdown]
+# **Look at it.** No checker finds a mask that belongs to somebody else, or one that is mirrored. Your eyes do. Here are
+# the first people of both, in the channel that differs.
+
+# %%
+plots.contact_sheet(study.source, channel=3, most=5)
+
+# %%
+plots.contact_sheet(study.target, channel=3, most=5)
+
+# %% [markdown]
+# ## The table
+#
+# `cdseg-teach table --data FOLDER --methods all` trains every method that the channels allow, with the steps of the
+# lecture. Here four rows with few steps, to see that everything works. About half a minute.
+
+# %%
+fall = ct.Predict(
+    "Trained on S of these ten people. On S's test people the DSC is ... than on T's",
+    ["more than 20 points higher", "within 20 points", "more than 20 points lower"],
+)
+fall
+
+# %%
+# NBVAL_IGNORE_OUTPUT
+# The digits depend on the processor, and the bar on its speed.
+rows = ["source", "source_longer", "adversarial", "batch_statistics"]
+results = table(load, rows, steps=80, device="cpu").rows
+summaries.scores(results)
+
+# %%
+by_domain = {
+    domain: summaries.per_seed(results, "source", domain=domain).mean()
+    for domain in ("source", "target")
+}
+apart = by_domain["source"] - by_domain["target"]
+fall.reveal(
+    fall.choices[0 if apart > 20 else 2 if apart < -20 else 1], "in this short run on few people"
+)
+
+# %% [markdown]
+# **What to notice.** Two or three people are tested here, so one of them moves every mean. That is why a shell command
+# with few subjects does **cross-validation**: dealt into five folds, each person is tested once, and trained on in the
+# other folds. And why it refuses a p-value for fewer than six: the smallest that a signed-rank test can give for five
+# pairs is $2 / 2^5 \approx 0.06$, whatever the method.
+
+# %% [markdown]
+# ## The lab, on your scans
+#
+# The α lab of notebook 02. Nothing is recorded for your data, so it begins with a network that we train now.
+
+# %%
+# NBVAL_IGNORE_OUTPUT
+# A progress bar.
+reader = ct.Supervised(study.source.train, seed=0, schedule_steps=100)
+_ = list(ct.steps(reader, 100))
+
+# %%
+lab = ct.AlphaLab(study, start_from=reader, joint_batch=True)
+lab
+
+# %% [markdown]
+# ## Back to the scanner
+#
+# A mask on the working grid is of no use to a colleague who opens the scan. Each voxel of the scan takes the label
+# of the nearest voxel of the grid, with the scan's own affine and header.
+
+# %%
+person = study.target.test[0]
+scan = target / person.name.removeprefix("target-") / "SWI.nii.gz"
+mask = Path(place.name) / "prediction.nii.gz"
+write_prediction(mask, reader.predict(person.image), person, like=scan)
+
+on_scan, of_scan = nib.load(mask), nib.load(scan)
+print("the same grid:", on_scan.shape == of_scan.shape)
+print("the same place:", np.allclose(on_scan.affine, of_scan.affine))
+
+# %% [markdown]
+# ## A failure, on purpose: a mask that lies a little wrong
+#
+# The affine is right, the values are right, and the mask is two voxels off: it was drawn on an image that had been
+# cropped. Nothing can find that but eyes, or a DSC that stays low for no reason. How much does it cost, if the
+# network is *perfect*?
+
+# %%
+shifted = ct.Predict(
+    "A perfect segmentation, measured with a mask that is shifted by one voxel (2 mm). Its DSC?",
+    unit="%",
+)
+shifted
+
+# %%
+from cdseg_teach.evaluation import scores
+
+off = []
+for one in study.source.train:
+    moved = np.roll(one.label, 1, axis=2)
+    off.append(100 * scores(one.label == 1, moved == 1, one.spacing_mm)["dsc"])
+print(f"from {min(off):.0f} to {max(off):.0f} %, by how large the lesions are")
+shifted.reveal(round(np.mean(off)), "the mean of these people")
+
+# %% [markdown]
+# ## Real patients
+#
+# Two patients with multiple sclerosis (Lesjak et al. 2017, CC-BY; see notebook 01), where `CDSEG_TEACH_DATA` names the
+# folder above `open_ms`. One is learned from, one is tested on: an illustration of the way in, and no result.
+
+# %%
+# NBVAL_IGNORE_OUTPUT
+# The scans are not part of this repository.
+import os
+
+real = Path(os.environ.get("CDSEG_TEACH_DATA", "")) / "open_ms"
+if real.is_dir():
+    print(overview(real).to_string())
+    pair = functools.partial(
+        ct.load_study, real, real, source_channels=["FLAIR"], target_channels=["T2"],
+        source_subjects=["patient19"],
+    )  # fmt: skip
+    few = table(pair, ["source", "batch_statistics"], steps=100).rows
+    print(summaries.scores(few).to_string())
+else:
+    print("Skipped: CDSEG_TEACH_DATA is not set to a folder with open_ms; notebook 01 says more.")
+
+# %% [markdown]
+# All thirty of them, and other public sets, come with one command, converted to two folders for a suggested study;
+# it goes on where it was interrupted. `cdseg-teach data list` says what is known, [data sets](../docs/data_sets.md) more:
+
+# %%
+from cdseg_teach.datasets.catalogue import public_sets
+
+for name, chosen in public_sets().items():
+    print(f"{name}: {chosen.study}")
+
+# %% [markdown]
+# ## Exercise: how many millilitres?
+#
+# A mask counts voxels, a physician thinks in millilitres. The first three rows and columns of the affine say which
+# parallelepiped a voxel is; the volume of that, in mm³, is the absolute value of their determinant. A millilitre
+# is 1000 mm³. Spacing alone would do for a grid at right angles; the determinant is right for any.
+
+# %%
+from cdseg_teach.labs.exercise import check
+
+
+def reference(mask, affine):
+    return np.count_nonzero(mask) * abs(np.linalg.det(affine[:3, :3])) / 1000
+
+
+cube = np.ones((10, 10, 10))
+sheared = np.array([[1, 0.5, 0, 0], [0, 2, 0, 0], [0, 0, -3, 0], [0, 0, 0, 1]])
+cases = {
+    "1 mm": (cube, np.eye(4)),
+    "2 mm, empty": (0 * cube, np.diag([2, 2, 2, 1])),
+    "labels 0 and 3": (3 * cube, np.eye(4)),
+    "sheared and mirrored": (cube, sheared),
+}
+
+
+# %% tags=["exercise"]
+def millilitres(mask, affine):
+    """The volume of everything that is not 0."""
+    ...
+
+
+check(millilitres, reference, cases)
+
+# %% [markdown]
+# A solution is in the next cell. JupyterLab hides it: a click on the three dots opens it. On a code host
+# it lies open, so try first.
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def millilitres(mask, affine):
+    """The volume of everything that is not 0."""
+    voxel_mm3 = abs(np.linalg.det(affine[:3, :3]))
+    return (mask != 0).sum() * voxel_mm3 / 1000
+
+
+check(millilitres, reference, cases)
+
+# %% [markdown]
+# ## What this does not show
+#
+# * The people here are simulated once more; only their files are files. Real ones have other sizes, tilts, artefacts
+#   and masks by people who disagree.
+# * The working grid is coarse, 4 × 2 × 2 mm: a small lesion may vanish on it. `spacing_mm=` and `plane=` change it,
+#   and everything takes longer.
+# * Channels of a subject must lie on one grid already. Registration is not done here.
+#
+# ## Questions to take home
+#
+# 1. Who of your people may be in which split, if some were scanned twice?
+# 2. Which of your channels is the shift, and what would be left without it?
+# 3. How many of T would you have to label to *measure*, rather than to train?
