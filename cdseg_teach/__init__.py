@@ -32,6 +32,7 @@ _MODULE_OF = {
     "Supervised": "methods",
     "Tent": "methods.test_time",
     "TestTimeLab": "labs.test_time",
+    "VolumeViewer": "labs.volume",
     "WindowLab": "labs.window",
     "brain_study": "cohorts.brain",
     "claim": "experiments.claims",
@@ -40,7 +41,9 @@ _MODULE_OF = {
     "heart_study": "cohorts.heart",
     "lecture_pack": "experiments.pack",
     "load_study": "cohorts.load",
+    "overview": "cohorts.report",
     "steps": "methods",
+    "write_prediction": "cohorts.nifti",
 }
 
 __all__ = ["__version__", *_MODULE_OF]

@@ -55,8 +55,6 @@ import numpy as np
 import cdseg_teach as ct
 from cdseg_teach import plots
 from cdseg_teach.cohorts.checks import check_cohort
-from cdseg_teach.cohorts.nifti import write_prediction
-from cdseg_teach.cohorts.report import overview
 from cdseg_teach.experiments import summaries
 from cdseg_teach.experiments.export import write_study
 from cdseg_teach.experiments.table import table
@@ -77,7 +75,7 @@ for mask in unlabelled:
 # What is there, by the headers:
 
 # %%
-overview(target)
+ct.overview(target)
 
 # %%
 two = ct.Predict(
@@ -151,6 +149,12 @@ plots.contact_sheet(study.source, channel=3, most=5)
 plots.contact_sheet(study.target, channel=3, most=5)
 
 # %% [markdown]
+# One of them in three planes, to turn and to cut with the mouse (where ipyniivue is installed; else slice by slice).
+
+# %%
+ct.VolumeViewer(study.source.train[0], channels=study.source.channels)
+
+# %% [markdown]
 # ## The table
 #
 # `cdseg-teach table --data FOLDER --methods all` trains every method that the channels allow, with the steps of the
@@ -211,7 +215,7 @@ lab
 person = study.target.test[0]
 scan = target / person.name.removeprefix("target-") / "SWI.nii.gz"
 mask = Path(place.name) / "prediction.nii.gz"
-write_prediction(mask, reader.predict(person.image), person, like=scan)
+ct.write_prediction(mask, reader.predict(person.image), person, like=scan)
 
 on_scan, of_scan = nib.load(mask), nib.load(scan)
 print("the same grid:", on_scan.shape == of_scan.shape)
@@ -254,7 +258,7 @@ import os
 
 real = Path(os.environ.get("CDSEG_TEACH_DATA", "")) / "open_ms"
 if real.is_dir():
-    print(overview(real).to_string())
+    print(ct.overview(real).to_string())
     pair = functools.partial(
         ct.load_study, real, real, source_channels=["FLAIR"], target_channels=["T2"],
         source_subjects=["patient19"],

@@ -24,6 +24,8 @@ DECLARED = {
     for requirement in map(Requirement, group)
 }
 CONDA_NAME = {"torch": "pytorch-cpu", "playwright": "playwright-python"}
+# Optional, and not known to be on conda-forge.
+WITHOUT_CONDA = {"ipyniivue"}
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
 
 # What Google Colab had installed in August 2026, on Python 3.13.
@@ -65,7 +67,11 @@ def test_constraints_pin_torch_without_a_build():
 
 def test_environment_names_the_same_packages_and_ranges():
     named = [entry for entry in ENVIRONMENT if isinstance(entry, str)]
-    wanted = [f"{CONDA_NAME.get(n, r.name)}{r.specifier}" for n, r in DECLARED.items()]
+    wanted = [
+        f"{CONDA_NAME.get(name, requirement.name)}{requirement.specifier}"
+        for name, requirement in DECLARED.items()
+        if name not in WITHOUT_CONDA
+    ]
     assert sorted(named) == sorted(["python=3.12", "pip", *wanted])
 
 
@@ -94,7 +100,7 @@ def modules(*groups):
 
 def test_every_package_that_is_imported_is_declared():
     extras = PROJECT["optional-dependencies"]
-    for_users = modules(PROJECT["dependencies"], extras["lab"])
+    for_users = modules(PROJECT["dependencies"], extras["lab"], extras["volume"])
     own = {file.stem for file in (ROOT / "tests").rglob("*.py")}
     assert imported("cdseg_teach") - ON_REQUEST <= for_users
     assert imported("tests") - own <= for_users | modules(extras["test"])
