@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import math
 import os
 import sys
 import warnings
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from cdseg_teach import __version__
-from cdseg_teach.problems import Problem, RunFailed
+from cdseg_teach.problems import Problem, RunFailed, checked_seed
 
 if TYPE_CHECKING:
     from cdseg_teach.cohorts import Study
@@ -100,7 +101,7 @@ def _table(arguments: argparse.Namespace) -> int:
     def jobs(studies: Studies, seeds: list[int]) -> list[Job]:
         return table.table_jobs(
             studies,
-            _methods(arguments.methods, studies),
+            _methods(arguments.methods, studies, seeds[0]),
             seeds,
             alpha=_number("alpha", arguments.alpha, float),
             steps=arguments.steps,
@@ -112,18 +113,17 @@ def _table(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _methods(asked: str | None, studies: Studies) -> list[str]:
+def _methods(asked: str | None, studies: Studies, seed: int = 0) -> list[str]:
     """The rows asked for, the lecture's, or all; without those that the study has no data for."""
     from cdseg_teach.experiments.recipes import LECTURE_ROWS, METHODS, impossible
 
     if asked not in (None, "all"):
         return _names(asked)
     rows = LECTURE_ROWS if asked is None else METHODS
-    study = studies(seed=0)
-    reasons = impossible(study)
+    reasons = impossible(studies(seed=seed))
     for reason in sorted({reasons[method] for method in rows if method in reasons}):
         left_out = ", ".join(method for method in rows if reasons.get(method) == reason)
-        print(f"left out: {left_out} ({reason})", file=sys.stderr)
+        print(f"left out: {left_out} ({reason.partition(';')[0]})", file=sys.stderr)
     return [method for method in rows if method not in reasons]
 
 
@@ -179,7 +179,7 @@ def _run(
 def _seeds(arguments: argparse.Namespace, studies: Studies) -> list[int]:
     """Those asked for; of own data every fold."""
     if arguments.seeds is not None:
-        return [_number("seed", text, int) for text in _names(arguments.seeds)]
+        return [checked_seed(_number("seed", text, int)) for text in _names(arguments.seeds)]
     folds = studies.keywords.get("folds") if isinstance(studies, functools.partial) else None
     return list(range(folds or 5))
 
@@ -226,7 +226,11 @@ def _folds_for(source: str, target: str) -> int | None:
 
     folds = folds_for(source, target)
     if folds is not None:
-        print(f"few subjects: cross-validation with {folds} folds", file=sys.stderr)
+        print(
+            f"few subjects: cross-validation, seeds 0 to {folds - 1} are its folds; these share "
+            "training subjects, so that intervals come out too narrow",
+            file=sys.stderr,
+        )
     return folds
 
 
@@ -269,7 +273,12 @@ _LICENCES = {
     "brain": "simulated from the ICBM152 2009 templates, whose terms apply",
     "heart": "simulated from the heart of Rodero et al. 2021, CC BY 4.0",
 }
-_KINDS = {"seed": "whole number", "alpha": "number", "label": "whole number"}
+_KINDS = {
+    "seed": "whole number",
+    "alpha": "number",
+    "spacing": "number",
+    "plane": "whole number",
+}
 
 
 def _add_table(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -338,8 +347,10 @@ def _data_list(arguments: argparse.Namespace) -> int:
 
     for chosen in public_sets().values():
         had = f"{chosen.download_bytes / 1e9:.1f} GB" if chosen.files else "by hand"
+        grid = " × ".join(f"{size:g}" for size in chosen.plan.spacing_mm)
         print(f"{chosen.name}: {chosen.title}")
-        print(f"    had {had}, {chosen.page}")
+        print(f"    had     {had}, {chosen.page}")
+        print(f"    becomes {chosen.converted_bytes / 1e6:.0f} MB at most, on {grid} mm")
         print(f"    licence {chosen.plan.licence}")
         print(f"    study   {chosen.study}")
     return 0
@@ -355,6 +366,7 @@ def _data_get(arguments: argparse.Namespace) -> int:
             f"{chosen.name}: its licence is {chosen.plan.licence}; read {chosen.page}, "
             "then repeat this with --accept-licence"
         )
+    print(f"{chosen.name}: licence {chosen.plan.licence}, {chosen.page}")
     folder, given = Path(arguments.out), arguments.given
     is_new = get(chosen, folder, given=None if given is None else Path(given))
     print(f"{'written' if is_new else 'there already'}: {folder}; {chosen.study}")
@@ -368,8 +380,15 @@ def _data_convert(arguments: argparse.Namespace) -> int:
 
     rows = read_columns(arguments.map)
     scans = Path(arguments.given) if arguments.given else Path(arguments.map).parent
-    convert(rows, scans, Path(arguments.out), values=_label_values(arguments.labels))
-    print(f"written: {arguments.out}")
+    is_new = convert(
+        rows,
+        scans,
+        Path(arguments.out),
+        values=_label_values(arguments.labels),
+        spacing_mm=_three(arguments.spacing),
+        plane=_two(arguments.plane),
+    )
+    print(f"{'written' if is_new else 'there already'}: {arguments.out}")
     return 0
 
 
@@ -378,11 +397,27 @@ def _label_values(text: str) -> dict[str, tuple[int, ...]]:
     values: dict[str, tuple[int, ...]] = {}
     for name in _names(text):
         structure, _, value = (part.strip() for part in name.partition("="))
-        number = _number("label", value, int)
-        if number < 0 or not structure:
+        if not structure or not value.isdecimal():
             raise Problem(f"label {name}: give a name and a value from 0 up, as in lesion=1")
-        values[structure] = (*values.get(structure, ()), number)
+        values[structure] = (*values.get(structure, ()), int(value))
     return values
+
+
+def _three(text: str) -> tuple[float, float, float]:
+    z, y, x = _lengths("spacing", text, 3, float)
+    return z, y, x
+
+
+def _two(text: str) -> tuple[int, int]:
+    rows, columns = _lengths("plane", text, 2, int)
+    return rows, columns
+
+
+def _lengths(what: str, text: str, count: int, kind: Callable[[str], Number]) -> list[Number]:
+    numbers = [_number(what, part, kind) for part in _names(text)]
+    if len(numbers) != count or not all(0 < number < math.inf for number in numbers):
+        raise Problem(f"{what} {text!r}: give {count} positive numbers with commas between them")
+    return numbers
 
 
 def _data_check(arguments: argparse.Namespace) -> int:
@@ -416,6 +451,8 @@ def _add_data(commands: argparse._SubParsersAction[_Parser]) -> None:
     convert.add_argument("map", metavar="MAP.csv", help="subject,channel,path[,volume][,domain]")
     convert.add_argument("--from", dest="given", metavar="FOLDER", help="default: that of the map")
     convert.add_argument("--labels", default="lesion=1", metavar="NAME=VALUE,...")
+    convert.add_argument("--spacing", default="4,2,2", metavar="Z,Y,X", help="of the grid, in mm")
+    convert.add_argument("--plane", default="96,96", metavar="ROWS,COLUMNS", help="of a slice")
     convert.add_argument("--out", required=True, metavar="FOLDER", help="new or empty")
     convert.set_defaults(run=_data_convert)
     check = actions.add_parser("check", help="say all that is wrong with a cohort")

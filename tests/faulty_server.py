@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -46,7 +47,14 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "other bytes":
             rest = bytes(len(rest))
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(rest) + (7 if fault == "too long" else 0)))
+        if start:
+            first = start + (100 if fault == "another range" else 0)
+            self.send_header("Content-Range", f"bytes {first}-{len(body) - 1}/{len(body)}")
+        if fault == "packed":
+            rest = gzip.compress(rest)
+            self.send_header("Content-Encoding", "gzip")
+        if fault != "no length":
+            self.send_header("Content-Length", str(len(rest) + (7 if fault == "too long" else 0)))
         self.end_headers()
         if fault == "cut":
             rest = rest[: len(rest) // 2]

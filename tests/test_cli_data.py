@@ -59,7 +59,8 @@ def test_scans_of_any_layout(tmp_path, capsys):
     command = ["data", "convert", "map.csv", "--out", "out"]
     assert cli.main([*command, "--labels", "lesion=1,background=2"]) == 0
     assert cli.main(["data", "check", "out/source"]) == 0
-    capsys.readouterr()
+    assert cli.main([*command, "--labels", "lesion=1,background=2"]) == 0
+    assert "there already: out" in capsys.readouterr().out
     assert cli.main([*command]) == 2
     assert "not empty" in capsys.readouterr().err
 
@@ -70,13 +71,18 @@ def test_scans_of_any_layout(tmp_path, capsys):
         ("data get atlas --out x", "data set 'atlas' is unknown; there is open_ms, "),
         ("data get open_ms", "--out"),
         ("data convert map.csv --out x", "map.csv: cannot be read"),
-        ("data convert good.csv --out x --labels lesion", "label '' is no whole number"),
-        ("data convert good.csv --out x --labels lesion=one", "label 'one' is no whole number"),
+        ("data convert good.csv --out x --labels lesion", "label lesion: give a name"),
+        ("data convert good.csv --out x --labels lesion=one", "lesion=one: give a name"),
         (
             "data convert good.csv --out x --labels lesion=-1",
             "label lesion=-1: give a name and a value",
         ),
         ("data convert good.csv --out x --labels =1", "label =1: give a name"),
+        ("data convert good.csv --out x --labels lesion=0", "label 0 is background and lesion"),
+        ("data convert good.csv --out x --labels a=1,b=1", "label 1 is a and b"),
+        ("data convert good.csv --out x --labels background=1", "no structure is named"),
+        ("data convert good.csv --out x --spacing 4,2", "spacing '4,2': give 3 positive"),
+        ("data convert good.csv --out x --plane 96,no", "plane 'no' is no whole number"),
         ("data convert good.csv --out x", "a.nii: no such file"),
         ("data convert good.csv --from nowhere --out x", "a.nii: no such file in nowhere"),
     ],

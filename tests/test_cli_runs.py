@@ -71,7 +71,7 @@ def test_few_subjects_are_tested_in_turn(tmp_path, capsys):
     assert cli.main([*asked]) == 0
     printed = capsys.readouterr()
     people = len(list(tmp_path.glob("toy/target/sub-*")))
-    assert f"few subjects: cross-validation with {min(5, people)} folds" in printed.err
+    assert f"few subjects: cross-validation, seeds 0 to {min(5, people) - 1}" in printed.err
     rows = pd.read_csv("results.csv")
     on_t = rows[(rows.method == "source") & (rows.domain == "target")]
     assert on_t.subject.nunique() == len(on_t) == people
@@ -183,7 +183,7 @@ def test_a_missing_shifted_channel_is_told_before_any_training(tmp_path, capsys)
         ("table --data a --task brain", "no --task"),
         ("table --data a", "a: cannot be read"),
         ("table --folds 3", "--source FOLDER"),
-        ("table --source a --target b --folds 1", "1 folds are none"),
+        ("table --source a --target b --folds 2", "a: cannot be read"),
         ("table --out missing/results.csv", "missing/results.csv"),
         ("table --out .", ".: is a folder"),
         ("table --out methods.csv", "methods.csv"),

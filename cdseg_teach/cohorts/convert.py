@@ -7,16 +7,17 @@ from dataclasses import dataclass
 
 import nibabel as nib
 import numpy as np
-from nibabel.affines import voxel_sizes
+from nibabel.affines import apply_affine, voxel_sizes
 from scipy.ndimage import binary_fill_holes
 
 from cdseg_teach.cohorts.layout import SubjectFiles
 from cdseg_teach.cohorts.normalise import normalise
-from cdseg_teach.cohorts.resample import by_area, grid_around, labels_by_area, nearest
+from cdseg_teach.cohorts.resample import Grid, by_area, grid_around, labels_by_area, nearest
 from cdseg_teach.cohorts.study import Subject
 from cdseg_teach.cohorts.volumes import read_channel, read_label
+from cdseg_teach.problems import Problem
 
-MOST_FOREGROUND = 0.98  # beyond, what differs from the corners is noise as well
+CUT_OUT = 0.9  # of the voxels on the faces of a volume whose body somebody has cut out
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def read_subject(files: SubjectFiles, conversion: Conversion, *, name: str) -> S
     Raises
     ------
     Problem
-        When a volume cannot be read or holds nothing.
+        When a volume cannot be read or holds nothing, or a mask reaches beyond the grid.
     """
     images = [read_channel(files.channels[channel]) for channel in conversion.channels]
     label = None
@@ -79,8 +80,22 @@ def read_subject(files: SubjectFiles, conversion: Conversion, *, name: str) -> S
     data = np.stack([by_area(i, grid, outside=b) for i, b in zip(images, backgrounds, strict=True)])
     inside = nearest(nib.Nifti1Image(foreground.astype(np.uint8), affine), grid)
     image = normalise(data, binary_fill_holes(inside))
-    mask = None if label is None else labels_by_area(label, len(conversion.structures), grid)
+    if label is None:
+        return _subject(name, image, None, grid[1])
+    _check_covered(label, grid, files)
+    mask = labels_by_area(label, len(conversion.structures), grid)
     return _subject(name, image, mask, grid[1])
+
+
+def _check_covered(label: nib.Nifti1Image, grid: Grid, files: SubjectFiles) -> None:
+    """A Problem when structures lie beyond the working grid, whose plane may be too small."""
+    where = np.argwhere(np.asarray(label.dataobj) > 0)
+    shape, affine = grid
+    on_grid = apply_affine(np.linalg.inv(affine) @ label.affine, where)
+    outside = ((on_grid < -0.5) | (on_grid > np.array(shape) - 0.5)).any(axis=1)
+    if outside.any():
+        share = f"{100 * outside.mean():.0f} % of what it marks"
+        raise Problem(f"{files.label}: {share} is beyond the grid; give a larger plane")
 
 
 def _background(image: nib.Nifti1Image) -> float:
@@ -89,33 +104,41 @@ def _background(image: nib.Nifti1Image) -> float:
 
 
 def _foreground(images: list[nib.Nifti1Image], backgrounds: list[float]) -> np.ndarray:
-    """Where any channel differs from its background, bool [X, Y, Z].
+    """Where any channel shows the body, bool [X, Y, Z].
 
-    Around a body that nobody has cut out there is noise, which differs nearly everywhere: then it
-    is where any channel is brighter than Otsu's threshold between air and body.
+    Where a volume's faces hold its background nearly everywhere, the body was cut out, and is what
+    differs from that. Elsewhere it is what is brighter than Otsu's threshold between air and body.
     """
-    volumes = [np.asarray(image.dataobj) for image in images]
-    different = [v != b for v, b in zip(volumes, backgrounds, strict=True)]
-    foreground = np.logical_or.reduce(different)
-    if foreground.mean() < MOST_FOREGROUND:
-        return foreground
-    return np.logical_or.reduce([volume > _otsu(volume) for volume in volumes])
+    shown = []
+    for image, background in zip(images, backgrounds, strict=True):
+        volume = np.asarray(image.dataobj)
+        different = volume != background
+        cut_out = np.mean([different[face].mean() for face in _FACES]) < 1 - CUT_OUT
+        threshold = None if cut_out else _otsu(volume)
+        shown.append(different if threshold is None else volume > threshold)
+    return np.logical_or.reduce(shown)
 
 
-def _otsu(volume: np.ndarray) -> float:
-    """The threshold with the largest variance between the two sides.
+_FACES = [(slice(None),) * axis + (end,) for axis in range(3) for end in (0, -1)]
+
+
+def _otsu(volume: np.ndarray) -> float | None:
+    """The threshold with the largest variance between the two sides; None where all is alike.
 
     Otsu 1979, IEEE Transactions on Systems, Man, and Cybernetics 9:62, on every other voxel along
     each axis, without the brightest: a few vessels would stretch the histogram's bins.
     """
     some = volume[::2, ::2, ::2]
-    counts, edges = np.histogram(some, 256, (some.min(), np.percentile(some, 99.5)))
+    low, high = some.min(), np.percentile(some, 99.5)
+    if not low < high:
+        return None
+    counts, edges = np.histogram(some, 256, (low, high))
     middles = (edges[:-1] + edges[1:]) / 2
-    below = np.cumsum(counts)
-    above = below[-1] - below
+    below = np.cumsum(counts)[:-1]
+    above = below[-1] + counts[-1] - below
     sums = np.cumsum(counts * middles)
     with np.errstate(invalid="ignore", divide="ignore"):
-        between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
+        between = below * above * (sums[:-1] / below - (sums[-1] - sums[:-1]) / above) ** 2
     return float(edges[1 + np.nanargmax(between)])
 
 

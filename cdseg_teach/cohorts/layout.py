@@ -27,6 +27,7 @@ LABEL_NAMES = ("label", "gt", "consensus_gt", "dseg", "mask")  # the first that 
 SPLIT_NAMES = ("train", "validation", "test")
 ENDINGS = (".nii.gz", ".nii")
 _SUBJECT = re.compile(r"(sub-[A-Za-z0-9]+)_(?:ses-[A-Za-z0-9]+_)?")
+DERIVED = "derivatives"  # where BIDS keeps segmentations
 _BRAIN_MASK = re.compile(r"brain_?mask", re.IGNORECASE)
 
 
@@ -81,7 +82,11 @@ def find_subjects(folder: Path) -> tuple[SubjectFiles, ...]:
     try:
         if folder.is_file():
             raise Problem(f"{folder}: is a file; give a folder of subjects")
-        inside = sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
+        inside = sorted(
+            path
+            for path in folder.iterdir()
+            if path.is_dir() and path.name[0] != "." and path.name != DERIVED
+        )
         cohorts = [str(path) for path in inside if (path / CARD_FILE).is_file()]
         files = {path.name: _volumes_of(path) for path in inside}
         for file in _volumes_in(folder):
@@ -118,26 +123,28 @@ def _volumes_of(folder: Path) -> list[Path]:
 def _derived_masks(folder: Path) -> dict[str, list[Path]]:
     """Masks by subject under BIDS's derivatives/, where segmentations are kept."""
     masks: dict[str, list[Path]] = {}
-    for place, _, names in os.walk(folder / "derivatives"):
-        for name in sorted(names):
-            subject = _SUBJECT.match(name)
-            if subject and name.endswith(ENDINGS):
-                masks.setdefault(subject[1], []).append(Path(place) / name)
+    below = os.walk(folder / DERIVED)
+    for file in sorted(Path(place) / name for place, _, names in below for name in names):
+        subject = _SUBJECT.match(file.name)
+        if subject and file.name.endswith(ENDINGS) and kind_of_mask(_stem(file)):
+            masks.setdefault(subject[1], []).append(file)
     return masks
 
 
 def _subject_files(name: str, files: list[Path], derived: list[Path]) -> SubjectFiles:
     channels: dict[str, Path] = {}
     masks: dict[str, Path] = {}
-    for file in [*files, *derived]:
-        stem = _stem(file)
-        kind = stem if stem in LABEL_NAMES else stem.rpartition("_")[2]
-        if _BRAIN_MASK.search(stem) or (file in derived and kind not in LABEL_NAMES):
-            continue
-        known, key = (masks, kind) if kind in LABEL_NAMES else (channels, stem)
-        if key in known and file not in derived:
-            raise Problem(f"{name}: {known[key].name} and {file.name} are both {key}; keep one")
-        known.setdefault(key, file)
+    for file in files:
+        stem, whose = _stem(file), _SUBJECT.match(file.name)
+        if whose and name.startswith("sub-") and whose[1] != name:
+            raise Problem(f"{name}: holds {file.name}, of {whose[1]}; move it to where it belongs")
+        if kind := kind_of_mask(stem):
+            _add(masks, kind, file, name)
+        elif not _BRAIN_MASK.search(stem):
+            _add(channels, stem, file, name)
+    if not masks:  # what lies beside the images comes first
+        for file in derived:
+            _add(masks, str(kind_of_mask(_stem(file))), file, name)
     scans: dict[str, Scan] = {}
     for channel, file in channels.items():
         count = count_volumes(file)
@@ -147,6 +154,23 @@ def _subject_files(name: str, files: list[Path], derived: list[Path]) -> Subject
             scans |= {f"{channel}-{index}": Scan(file, index) for index in range(count)}
     label = next((Scan(masks[kind]) for kind in LABEL_NAMES if kind in masks), None)
     return SubjectFiles(name, scans, label)
+
+
+def _add(known: dict[str, Path], key: str, file: Path, name: str) -> None:
+    if key in known:
+        raise Problem(f"{name}: {known[key].name} and {file.name} are both {key}; keep one")
+    known[key] = file
+
+
+def kind_of_mask(stem: str) -> str | None:
+    """Which of `LABEL_NAMES` a file of that name is, without ending; None for a channel's name."""
+    kind = stem if stem in LABEL_NAMES else stem.rpartition("_")[2]
+    return kind if kind in LABEL_NAMES and not _BRAIN_MASK.search(stem) else None
+
+
+def is_no_channel(name: str) -> bool:
+    """Whether a file `<name>.nii.gz` would be taken for a mask, of structures or of the brain."""
+    return bool(kind_of_mask(name) or _BRAIN_MASK.search(name))
 
 
 def _stem(file: Path) -> str:

@@ -67,7 +67,8 @@ def load_study(
     Parameters
     ----------
     source, target
-        The two folders; or the same one, whose subjects are halved where none are named.
+        The two folders; or the same one, whose subjects are halved where none are named (those with
+        a label; all others are target).
     source_channels, target_channels
         Channels by name, paired in order. Without them, those of both cohort.json in their order,
         where these list as many and none in two places; else those that both folders have, with a
@@ -106,10 +107,10 @@ def load_study(
         raise Problem(
             f"spacing {spacing_mm} mm, plane {plane}: give positive lengths and multiples of 8"
         )
-    if folds is not None and folds < 2:
-        raise Problem(f"{folds} folds are none; use 2 or more, or leave them out")
-    halves_seed = seed if folds is None else 0
+    halved = _is_halved(Path(source), Path(target), source_subjects, target_subjects)
+    halves_seed = (seed if folds is None else 0) if halved else None
     sides = _sides(Path(source), Path(target), source_subjects, target_subjects, halves_seed)
+    _check_folds(folds, sides[1])
     notes: list[str] = []
     if source_channels is None and target_channels is None:
         channels = _default_channels(*sides)
@@ -129,7 +130,8 @@ def load_study(
             bool(side.card and side.card.prepared),
         )
         _check(side, conversion)
-        cohort = _cohort(side, conversion, _dealt(side, seed, folds), prefixed)
+        dealt = _dealt(side, seed, folds, carded=not halved)
+        cohort = _cohort(side, conversion, dealt, prefixed)
         cohorts.append(cohort)
         notes += _notes(side, cohort)
     shifted = tuple(i for i, pair in enumerate(zip(*channels, strict=True)) if pair[0] != pair[1])
@@ -145,12 +147,26 @@ def folds_for(source: str | Path, target: str | Path) -> int | None:
     source, target = Path(source), Path(target)
     card = read_card(target)
     labelled = sum(subject.label is not None for subject in find_subjects(target))
-    if source.resolve() == target.resolve():
+    halved = source.resolve() == target.resolve()
+    if halved:
         labelled //= 2
     enough = round(TEST_SHARE * labelled) >= FEWEST_TESTED
-    if labelled < 2 or enough or (card and card.splits):
+    if labelled < 2 or enough or (card and card.splits and not halved):
         return None
     return min(5, labelled)
+
+
+def _is_halved(source: Path, target: Path, *subjects: Iterable[str] | None) -> bool:
+    """Whether one folder is both, and nobody said who of it is which."""
+    return source.resolve() == target.resolve() and subjects == (None, None)
+
+
+def _check_folds(folds: int | None, target: _Side) -> None:
+    labelled = sum(subject.label is not None for subject in target.subjects)
+    if folds is not None and not 2 <= folds <= max(labelled, 2):
+        raise Problem(
+            f"{folds} folds of {labelled} labelled target subjects; use 2 to {labelled}, or none"
+        )
 
 
 def _sides(
@@ -158,15 +174,17 @@ def _sides(
     target: Path,
     source_subjects: Iterable[str] | None,
     target_subjects: Iterable[str] | None,
-    seed: int,
+    halves_seed: int | None,
 ) -> tuple[_Side, _Side]:
     wanted = [
         None if names is None else {with_prefix(name) for name in names}
         for names in (source_subjects, target_subjects)
     ]
-    if source.resolve() == target.resolve() and wanted == [None, None]:
-        everybody = [with_prefix(subject.name) for subject in find_subjects(source)]
-        wanted = [set(half) for half in halve_by_subject(everybody, seed=seed)]
+    if halves_seed is not None:
+        everybody = find_subjects(source)
+        labelled = [with_prefix(subject.name) for subject in everybody if subject.label]
+        half, _ = halve_by_subject(labelled, seed=halves_seed)
+        wanted[0] = set(half)  # who has no label can only be adapted to
     sides = []
     for role, folder, names, others in (
         ("source", source, wanted[0], wanted[1]),
@@ -307,14 +325,16 @@ def _cohort(
     )
 
 
-def _dealt(side: _Side, seed: int, folds: int | None) -> dict[str, tuple[str, ...]]:
+def _dealt(
+    side: _Side, seed: int, folds: int | None, *, carded: bool
+) -> dict[str, tuple[str, ...]]:
     """Names by split: a fold, as cohort.json says, or by the seed; without a label: to adapt to."""
     labelled = [subject.name for subject in side.subjects if subject.label]
     unlabelled = [subject.name for subject in side.subjects if not subject.label]
     first = "train" if side.role == "source" else "test"
     if folds is not None:
         dealt = fold_by_subject(labelled, fold=seed, folds=folds, first=first)
-    elif side.card and side.card.splits:
+    elif carded and side.card and side.card.splits:
         said = side.card.splits
         dealt = {
             key: tuple(name for name in said.get(key, ()) if name in labelled)

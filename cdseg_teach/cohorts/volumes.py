@@ -170,17 +170,17 @@ def read_label(
 
 
 def _translated(scan: Scan, label: np.ndarray, values: Mapping[int, int]) -> np.ndarray:
-    table = np.full(max(values) + 1, -1, np.float32)
-    for value, stands_for in values.items():
-        table[value] = stands_for
-    inside = (label >= 0) & (label < len(table))
-    translated = np.where(inside, table[np.where(inside, label, 0).astype(np.int64)], -1)
-    unknown = label[translated < 0]
-    if unknown.size:
-        known = ", ".join(str(value) for value in sorted(values))
-        what = f"label {unknown[0]:.0f} is none of {known}"
-        raise Problem(f"{scan}: {what}; say which structure it is")
-    return translated.astype(np.float32)
+    """What each value stands for, in place: a mask is as large as its scan."""
+    known = np.array(sorted(values), np.float64)
+    stands_for = np.array([values[int(value)] for value in known], np.float32)
+    for plane in label:
+        places = np.searchsorted(known, plane).clip(max=len(known) - 1)
+        unknown = plane[known[places] != plane]
+        if unknown.size:
+            what = f"label {unknown[0]:.0f} is none of {', '.join(map(str, sorted(values)))}"
+            raise Problem(f"{scan}: {what}; say which structure it is")
+        plane[...] = stands_for[places]
+    return label
 
 
 def reason(error: Exception) -> str:

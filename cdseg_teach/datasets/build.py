@@ -14,9 +14,9 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from cdseg_teach.cohorts.checks import file_problems
+from cdseg_teach.cohorts.checks import file_problems, name_problems
 from cdseg_teach.cohorts.convert import Conversion, read_subject
-from cdseg_teach.cohorts.layout import Card, SubjectFiles, with_prefix
+from cdseg_teach.cohorts.layout import Card, SubjectFiles, is_no_channel, with_prefix
 from cdseg_teach.cohorts.nifti import whole_folder, write_card, write_subject
 from cdseg_teach.cohorts.volumes import reason
 from cdseg_teach.datasets.columns import Found
@@ -98,8 +98,8 @@ def build_cohorts(found: Found, plan: Plan, part: Path) -> None:
     Raises
     ------
     Problem
-        When nobody is found for a domain, a name is no folder name, or files are not as they should
-        be.
+        When nobody is found for a domain, two have one name, a name is no file's, or files are not
+        as they should be.
     """
     dealt = {key: _those_of(key, found, domain) for key, domain in plan.domains.items()}
     for key, subjects in dealt.items():
@@ -125,12 +125,20 @@ def _those_of(key: str, found: Found, domain: Domain) -> tuple[SubjectFiles, ...
 
 
 def _check(subjects: tuple[SubjectFiles, ...], conversion: Conversion) -> None:
-    problems: list[Problem] = []
+    """The first problem of names and headers, and how many there are."""
+    problems = list(name_problems(subjects, None))
+    for what, names in (("subject", [s.name for s in subjects]), ("channel", conversion.channels)):
+        problems += [
+            Problem(f"{what} {name!r} is no file name; use letters, digits, - and _")
+            for name in names
+            if not re.fullmatch(r"\w[\w. -]*", name)
+        ]
+    problems += [
+        Problem(f"channel {name!r} would be read as a mask; call it otherwise")
+        for name in conversion.channels
+        if is_no_channel(name)
+    ]
     for subject in subjects:
-        if not re.fullmatch(r"\w[\w. -]*", subject.name):
-            problems.append(
-                Problem(f"subject {subject.name!r} is no folder name; use letters, digits, - and _")
-            )
         problems += file_problems(
             subject, conversion.channels, conversion.structures, headers_only=True
         )
@@ -148,24 +156,17 @@ def _convert(files: SubjectFiles, conversion: Conversion, folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def workplace(folder: Path, key: str) -> Iterator[Path]:
+def workplace(folder: Path) -> Iterator[Path]:
     """Where a folder is made: beside it, under a name that the next run finds again.
 
     What killed processes left half-made in it is cleared away first.
-
-    Parameters
-    ----------
-    folder
-        What is to be made.
-    key
-        Of what it is made from: another key is another workplace.
 
     Raises
     ------
     Problem
         When another process works there, or it cannot be written.
     """
-    work = folder.parent / f".{folder.name}.{key}"
+    work = workplace_of(folder)
     try:
         work.mkdir(parents=True, exist_ok=True)
         with (work / "lock").open("w") as lock:
@@ -178,8 +179,21 @@ def workplace(folder: Path, key: str) -> Iterator[Path]:
             yield work
     except OSError as error:
         raise Problem(
-            f"{folder}: cannot be written ({reason(error)}); what is done is kept in {work}"
+            f"{folder}: could not be made ({error.filename or folder}: {reason(error)}); "
+            f"what is done is kept in {work}"
         ) from error
+
+
+def workplace_of(folder: Path) -> Path:
+    """The hidden folder in which another one is made."""
+    return folder.parent / f".{folder.name}.unfinished"
+
+
+def keep_only(work: Path, *names: str) -> None:
+    """Clear away what earlier runs have made of something else."""
+    for path in work.iterdir():
+        if path.name not in ("lock", *names):
+            shutil.rmtree(path)
 
 
 def finish(part: Path, folder: Path, work: Path) -> None:

@@ -97,7 +97,8 @@ def _open_ms() -> PublicSet:
 def _decathlon(task: str, sha256: str, size: int, **more: object) -> PublicSet:
     """Addresses as in MONAI (monai/apps/datasets.py), which has an MD5 of the same archives.
 
-    The SHA-256 of both stands in torch-em (torch_em/data/datasets/medical/msd.py).
+    The SHA-256 of both stands in torch-em (torch_em/data/datasets/medical/msd.py). The sizes are
+    those that public records of a download tell beside the same checksums.
     """
     bucket = "https://msd-for-monai.s3-us-west-2.amazonaws.com"
     file = RemoteFile(f"{task}.tar", f"{bucket}/{task}.tar", f"sha256:{sha256}")
@@ -123,7 +124,7 @@ def _msd_brain() -> PublicSet:
         "d423911308d2ae5396d9c6bf4fad2b68cfde2dd09044269da9c0d639c22753c4",
         7_608_266_240,
         name="msd_brain",
-        title="gliomas, 484 patients, FLAIR, T1w, t1gd, T2w (Decathlon, Task01_BrainTumour)",
+        title="gliomas, 484 scans, FLAIR, T1w, t1gd, T2w (Decathlon, Task01_BrainTumour)",
         plan=Plan(
             name="msd_brain",
             structures={"tumour": (1, 2, 3)},
@@ -183,6 +184,7 @@ def _wmh() -> PublicSet:
                 "hyperintensities, IEEE TMI 38(11), 2019, doi 10.1109/TMI.2019.2905770"
             ),
             licence="CC BY-NC 4.0 (DataverseNL); the readme in it has older terms",
+            plane=(128, 128),  # heads are longer than brains
         ),
         study="Utrecht (Philips) and Singapore (Siemens) against Amsterdam (GE)",
         columns="\n".join(lines),

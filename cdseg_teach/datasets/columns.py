@@ -4,9 +4,9 @@
     *,FLAIR,Utrecht/*/pre/FLAIR.nii.gz,,source
     *,label,Utrecht/*/wmh.nii.gz,,source
 
-A `*` in `subject` is what the `*` of `path` stands for, so that one row speaks of everybody; `?`
-stands for any one character. A channel called label is the mask. `volume` (0, 1, ...) is one of a
-file with a fourth axis, `domain` source or target; both may be left out.
+A `*` in `subject` is what the `*` of `path` stands for, so that one row speaks of everybody; beside
+it `?` stands for any one character. A channel called label is the mask. `volume` (0, 1, ...) is one
+of a file with a fourth axis, `domain` source or target; both may be left out.
 """
 
 from __future__ import annotations
@@ -91,6 +91,8 @@ def _row(content: dict[str, Any], place: str) -> Row:
         raise Problem(f"{place}: domain {domain!r} is neither source nor target; mend it")
     if ("*" in subject) != ("*" in path) or subject.count("*") > 1:
         raise Problem(f"{place}: put one * into subject where path has one, and none elsewhere")
+    if "**" in path or ("?" in path and "*" not in path):
+        raise Problem(f"{place}: a path has single *, and ? only beside them; mend it")
     if not path.endswith(ENDINGS):
         raise Problem(f"{place}: {path} is no NIfTI file; name .nii or .nii.gz")
     return Row(subject, channel, path, int(volume) if volume else None, domain)
@@ -135,7 +137,8 @@ def find(rows: Iterable[Row], folder: Path) -> Found:
     Raises
     ------
     Problem
-        When a row's file is not there, or two rows claim a channel of one subject.
+        When a row's file is not there, a subject's file is not a single one, or two rows claim a
+        channel of one subject.
     """
     subjects: dict[tuple[str, str], dict[str, Scan]] = {}
     for row in rows:
@@ -161,9 +164,14 @@ def _files(row: Row, folder: Path) -> Mapping[str, Path]:
         return {row.subject: file} if file.is_file() else {}
     first, *others = (re.escape(part).replace(r"\?", ".") for part in row.path.split("*"))
     pattern = re.compile(first + "([^/]+)" + r"\1".join(others))
-    files = {}
-    for file in sorted(folder.glob(row.path)):
+    files: dict[str, Path] = {}
+    for file in sorted(folder.glob(row.path.replace("[", "[[]"))):
         fits = pattern.fullmatch(file.relative_to(folder).as_posix())
-        if fits:
-            files[row.subject.replace("*", fits[1])] = file
+        if not fits or file.name.startswith("._"):  # as macOS leaves beside files
+            continue
+        name = row.subject.replace("*", fits[1])
+        if name in files:
+            both = f"{files[name].name} and {file.name}"
+            raise Problem(f"{row.path}: {both} are both {row.channel} of {name}; say which")
+        files[name] = file
     return files

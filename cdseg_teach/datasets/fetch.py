@@ -1,4 +1,4 @@
-"""Files from the internet: pooch checks and repeats, an interrupted download goes on."""
+"""Files from the internet: pooch repeats and moves into place, an interrupted download goes on."""
 
 from __future__ import annotations
 
@@ -59,16 +59,16 @@ def download(files: Iterable[RemoteFile], folder: Path, *, retries: int = RETRIE
         place = folder / file.name
         if place.exists() and not _is_right(place, file.checksum):
             place.unlink()
-        known = None if file.checksum.startswith(GIT) else file.checksum
         shelf = pooch.create(
             folder,
             base_url="",
-            registry={file.name: known},
+            registry={file.name: None},  # checked where it is downloaded, before it is moved
             urls={file.name: file.address},
             retry_if_failed=retries,
         )
+        part = place.with_name(f".{place.name}.part")
         try:
-            shelf.fetch(file.name, downloader=_Resuming(file, place))
+            shelf.fetch(file.name, downloader=_Resuming(file, part))
         except requests.RequestException as error:
             why = type(error).__name__ if error.response is None else error.response.status_code
             raise RunFailed(
@@ -80,16 +80,25 @@ def download(files: Iterable[RemoteFile], folder: Path, *, retries: int = RETRIE
                 f"{file.address}: is not the file on record, its checksum differs; try again "
                 "later, or look whether a newer version of this software knows it"
             ) from error
+        part.unlink(missing_ok=True)
 
 
 class _Resuming:
     """What pooch calls to download: into a .part beside the file, from where that ends."""
 
-    def __init__(self, file: RemoteFile, place: Path) -> None:
-        self.file = file
-        self.part = place.with_name(f".{place.name}.part")
+    def __init__(self, file: RemoteFile, part: Path) -> None:
+        self.file, self.part = file, part
 
     def __call__(self, url: str, output_file: str, pooch: Any) -> None:
+        self._complete(url)
+        if not _is_right(self.part, self.file.checksum):
+            self.part.unlink()
+            raise ValueError("it is another file")
+        # A second name for the same bytes: whoever is killed before pooch has moved it has .part.
+        os.unlink(output_file)
+        os.link(self.part, output_file)
+
+    def _complete(self, url: str) -> None:
         have = self.part.stat().st_size if self.part.exists() else 0
         headers = {"Accept-Encoding": "identity"}
         if have:
@@ -100,23 +109,25 @@ class _Resuming:
                     f"{url}: the server says {response.status_code} {response.reason}; "
                     "look whether a newer version of this software knows where it went"
                 )
-            nothing_left = have and response.status_code == requests.codes.requested_range
-            if not nothing_left:
-                response.raise_for_status()
-                self._append(response, have if response.status_code == 206 else 0)
-        if not self.file.checksum.startswith(GIT) or _is_right(self.part, self.file.checksum):
-            os.replace(self.part, output_file)
-            return
-        self.part.unlink()
-        raise ValueError("it is another file")
+            if have and response.status_code == requests.codes.requested_range:
+                return  # nothing is left
+            response.raise_for_status()
+            if response.headers.get("Content-Encoding", "identity") != "identity":
+                raise requests.ConnectionError(f"{url}: was packed on the way")
+            goes_on = response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+            self._append(response, have if response.status_code == 206 and goes_on else 0)
 
     def _append(self, response: requests.Response, have: int) -> None:
+        """Append to what there is; from 0, where the server did not go on from there."""
+        if have == 0 and response.status_code == 206:
+            raise requests.ConnectionError("the server gave another part than was asked for")
+        announced = int(response.headers.get("Content-Length", 0))
         with (
             self.part.open("ab" if have else "wb") as stream,
             tqdm(
                 desc=self.part.name[1:-5],
                 initial=have,
-                total=have + int(response.headers.get("Content-Length", 0)) or None,
+                total=have + announced or None,
                 unit="B",
                 unit_scale=True,
                 leave=False,
@@ -125,15 +136,17 @@ class _Resuming:
             for piece in response.iter_content(CHUNK):
                 stream.write(piece)
                 bar.update(len(piece))
+            came = stream.tell() - have
+        if announced and came != announced:  # older urllib3 takes a cut connection for the end
+            raise requests.ConnectionError(f"{came} of {announced} bytes came")
 
 
 def _is_right(place: Path, checksum: str) -> bool:
     """Whether a file has its checksum."""
     kind, _, wanted = checksum.partition(":")
-    if kind == GIT:
-        digest = hashlib.sha1(b"blob %d\0" % place.stat().st_size)
-    else:
-        digest = hashlib.new(kind)
+    if kind != GIT:
+        return bool(pooch.file_hash(str(place), kind) == wanted)
+    digest = hashlib.sha1(b"blob %d\0" % place.stat().st_size)
     with place.open("rb") as stream:
         while piece := stream.read(CHUNK):
             digest.update(piece)

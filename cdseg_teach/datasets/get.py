@@ -5,15 +5,27 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from cdseg_teach.cohorts.layout import read_card
-from cdseg_teach.datasets.build import Domain, Plan, build_cohorts, finish, workplace
+from cdseg_teach.datasets.build import (
+    Domain,
+    Plan,
+    build_cohorts,
+    finish,
+    keep_only,
+    workplace,
+    workplace_of,
+)
 from cdseg_teach.datasets.catalogue import PublicSet
-from cdseg_teach.datasets.columns import LABEL, Row, decathlon_rows, find, rows_of
+from cdseg_teach.datasets.columns import LABEL, Found, Row, decathlon_rows, find, rows_of
 from cdseg_teach.datasets.fetch import download
 from cdseg_teach.datasets.unpack import unpack
 from cdseg_teach.problems import Problem
+
+CONVERSION = 1  # raised with a change that moves a voxel of what is converted
+BACKGROUND = "background"
 
 
 def get(chosen: PublicSet, folder: Path, *, given: Path | None = None) -> bool:
@@ -40,25 +52,36 @@ def get(chosen: PublicSet, folder: Path, *, given: Path | None = None) -> bool:
     RunFailed
         When a file cannot be had.
     """
-    key = key_of(chosen)
     if not chosen.files and given is None:
         raise Problem(f"{chosen.name}: get it from {chosen.page}, then name its folder with --from")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        if not _holds(folder, chosen):
-            raise Problem(f"{folder}: is there and not empty; choose a new folder or remove it")
-        shutil.rmtree(folder.parent / f".{folder.name}.{key}", ignore_errors=True)
+    folder, plan = folder.resolve(), _marked(chosen.plan, key_of(chosen.plan, chosen.columns))
+    if _is_there(folder, plan):
         return False
-    with workplace(folder, key) as work:
-        _check_room(chosen, work, given)
-        scans = given or _scans(chosen, work)
-        build_cohorts(find(_rows(chosen, scans), scans), chosen.plan, work / "cohorts")
-        finish(work / "cohorts", folder, work)
+    with workplace(folder) as work:
+        if _is_there(folder, plan):  # another process was quicker
+            return False
+        fetched = f"scans-{key_of(chosen.files)}"
+        if given is None:
+            keep_only(work, fetched, f"cohorts-{key_of(plan, chosen.files)}")
+            _check_room(chosen, work)
+            scans = _scans(chosen, work / fetched)
+            cohorts = work / f"cohorts-{key_of(plan, chosen.files)}"
+            build_cohorts(_found(chosen, scans), plan, cohorts)
+        else:
+            cohorts = _converted(_found(chosen, given), plan, work)
+        finish(cohorts, folder, work)
     return True
 
 
 def convert(
-    rows: Sequence[Row], scans: Path, folder: Path, *, values: Mapping[str, tuple[int, ...]]
-) -> None:
+    rows: Sequence[Row],
+    scans: Path,
+    folder: Path,
+    *,
+    values: Mapping[str, tuple[int, ...]],
+    spacing_mm: tuple[float, float, float] = (4.0, 2.0, 2.0),
+    plane: tuple[int, int] = (96, 96),
+) -> bool:
     """Convert scans of any layout, as a column map describes it.
 
     Parameters
@@ -71,43 +94,111 @@ def convert(
         New or empty; holds source/ and target/ where rows name these, else one cohort.
     values
         In the masks: those of label 1..K by structure, and of "background" beside 0.
+    spacing_mm, plane
+        Of the working grid, as in `load_study`.
+
+    Returns
+    -------
+    False when the folder held the same already.
 
     Raises
     ------
     Problem
         When rows, files or the folder are not as they should be.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Problem(f"{folder}: is there and not empty; choose a new folder or remove it")
-    channels: dict[str, dict[str, None]] = {}
-    for row in rows:
-        if row.channel != LABEL:
-            channels.setdefault(row.domain, {})[row.channel] = None
-    if "" in channels and len(channels) > 1:
-        raise Problem("some rows name a domain, others do not; fill in all or none")
-    structures = {name: those for name, those in values.items() if name != "background"}
+    _check_values(values)
+    folder, found = folder.resolve(), find(rows, scans)
     plan = Plan(
         scans.resolve().name,
-        structures,
-        {key: Domain(tuple(names)) for key, names in channels.items()},
-        background=(0, *values.get("background", ())),
+        {name: those for name, those in values.items() if name != BACKGROUND},
+        {key: Domain(names) for key, names in _channels(rows).items()},
+        background=(0, *values.get(BACKGROUND, ())),
+        spacing_mm=spacing_mm,
+        plane=plane,
     )
-    found = find(rows, scans)
-    with workplace(folder, key_of((rows, scans.resolve(), plan))) as work:
-        build_cohorts(found, plan, work / "cohorts")
-        finish(work / "cohorts", folder, work)
+    plan = _marked(plan, key_of(plan, rows, _state(found)))
+    if _is_there(folder, plan):
+        return False
+    with workplace(folder) as work:
+        finish(_converted(found, plan, work), folder, work)
+    return True
 
 
-def key_of(recipe: object) -> str:
+def _converted(found: Found, plan: Plan, work: Path) -> Path:
+    """Cohorts of files that lie here; when one of these has changed, all are made anew."""
+    cohorts = work / f"cohorts-{key_of(plan, _state(found))}"
+    keep_only(work, cohorts.name)
+    build_cohorts(found, plan, cohorts)
+    return cohorts
+
+
+def key_of(*recipe: object) -> str:
     """A few letters that differ when what is to be made differs."""
-    return hashlib.sha256(repr(recipe).encode()).hexdigest()[:8]
+    return hashlib.sha256(repr((CONVERSION, recipe)).encode()).hexdigest()[:8]
 
 
-def _scans(chosen: PublicSet, work: Path) -> Path:
+def _state(found: Found) -> list[tuple[str, int, int]]:
+    """Which files are read, and as they are now."""
+    scans = [
+        scan
+        for subjects in found.values()
+        for subject in subjects
+        for scan in (*subject.channels.values(), *filter(None, [subject.label]))
+    ]
+    states = ((scan.file, scan.file.stat()) for scan in scans)
+    return [(str(file), state.st_size, state.st_mtime_ns) for file, state in states]
+
+
+def _channels(rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:
+    """The channels of each domain, in the order of the rows."""
+    channels: dict[str, dict[str, None]] = {}
+    for row in rows:
+        names = channels.setdefault(row.domain, {})
+        if row.channel != LABEL:
+            names[row.channel] = None
+    if "" in channels and len(channels) > 1:
+        raise Problem("some rows name a domain, others do not; fill in all or none")
+    if not channels or not all(channels.values()):
+        raise Problem("the column map names no image; add a row for each channel")
+    return {key: tuple(names) for key, names in channels.items()}
+
+
+def _check_values(values: Mapping[str, tuple[int, ...]]) -> None:
+    seen = {0: BACKGROUND}
+    for name, those in values.items():
+        for value in those:
+            other = seen.setdefault(value, name)
+            if other != name:
+                raise Problem(f"label {value} is {other} and {name}; give each value one meaning")
+    if set(values) <= {BACKGROUND}:
+        raise Problem("no structure is named; say which labels are what, as in lesion=1")
+
+
+def _marked(plan: Plan, key: str) -> Plan:
+    """The plan with its recipe in what the cards tell: a folder says itself what it is."""
+    return replace(plan, provenance=f"{plan.provenance or plan.name} [recipe {key}]")
+
+
+def _is_there(folder: Path, plan: Plan) -> bool:
+    """Whether a folder is what the plan becomes; a Problem when it is something else."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        if folder == Path.cwd():
+            raise Problem(f"{folder}: is where you are; name another folder, which will be made")
+        return False
+    cards = [read_card(folder / key) for key in plan.domains]
+    if any(card is None or card.provenance != plan.provenance for card in cards):
+        raise Problem(f"{folder}: is there and not empty; choose a new folder or remove it")
+    shutil.rmtree(workplace_of(folder), ignore_errors=True)  # of a run that was killed at its end
+    return True
+
+
+def _scans(chosen: PublicSet, place: Path) -> Path:
     """The folder with the set's files, downloaded and unpacked."""
-    downloads, unpacked = work / "downloads", work / "unpacked"
+    downloads, unpacked = place / "downloads", place / "unpacked"
     if unpacked.is_dir():
         return unpacked
+    for left in downloads.rglob("tmp*"):  # where pooch was killed while it moved a file
+        left.unlink()
     download(chosen.files, downloads)
     if not chosen.unpacked_bytes:
         return downloads
@@ -116,28 +207,31 @@ def _scans(chosen: PublicSet, work: Path) -> Path:
     return unpacked
 
 
-def _rows(chosen: PublicSet, scans: Path) -> tuple[Row, ...]:
+def _found(chosen: PublicSet, scans: Path) -> Found:
+    """The set's subjects, where its column map or its own description says."""
     if chosen.columns:
-        return rows_of(chosen.columns, chosen.name)
-    (task,) = (file.parent for file in sorted(scans.glob("**/dataset.json"))[:1])
-    prefix = task.relative_to(scans)
-    return tuple(
-        Row(row.subject, row.channel, (prefix / row.path).as_posix(), row.volume)
-        for row in decathlon_rows(task)
-    )
+        rows = rows_of(chosen.columns, chosen.name)
+        first = rows[0].path
+    else:
+        described = sorted(scans.glob("**/dataset.json"))
+        if len(described) != 1:
+            raise Problem(
+                f"{scans}: holds {len(described)} files dataset.json, not the one of a task"
+            )
+        task, first = described[0].parent, "dataset.json"
+        prefix = task.relative_to(scans)
+        rows = tuple(
+            replace(row, path=(prefix / row.path).as_posix()) for row in decathlon_rows(task)
+        )
+    try:
+        return find(rows, scans)
+    except Problem as problem:
+        raise Problem(f"{problem} ({chosen.name} is looked for as {scans}/{first})") from None
 
 
-def _holds(folder: Path, chosen: PublicSet) -> bool:
-    """Whether a folder is what this set becomes."""
-    cards = [read_card(folder / key) for key in chosen.plan.domains]
-    return all(card is not None and card.provenance == chosen.plan.provenance for card in cards)
-
-
-def _check_room(chosen: PublicSet, work: Path, given: Path | None) -> None:
+def _check_room(chosen: PublicSet, work: Path) -> None:
     """A Problem when the disk cannot hold what is still to come."""
-    needed = chosen.converted_bytes
-    if given is None:
-        needed += chosen.download_bytes + chosen.unpacked_bytes
+    needed = chosen.download_bytes + chosen.unpacked_bytes + chosen.converted_bytes
     done = sum(path.stat().st_size for path in work.rglob("*") if path.is_file())
     free = shutil.disk_usage(work).free
     if free < needed - done:

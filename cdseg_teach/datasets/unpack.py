@@ -31,7 +31,7 @@ _BROKEN = (
     RuntimeError,  # a password
 )
 _REFUSED = "only files and folders are unpacked"
-_Member = tuple[str, int, Callable[[], IO[bytes]]]  # name, bytes, opens its content
+_Member = tuple[str, int, Callable[[], IO[bytes]] | None]  # name, bytes, opens it (a file)
 
 
 def unpack(archive: Path, folder: Path, *, most_bytes: int) -> None:
@@ -65,13 +65,13 @@ def _unpack_into(folder: Path, archive: Path, room: int) -> None:
     members = _of_zip(archive) if zipfile.is_zipfile(archive) else _of_tar(archive)
     for count, (name, size, opened) in enumerate(members):
         path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or "\\" in name:
+        if path.is_absolute() or ".." in path.parts or set("\\\0") & set(name):
             raise Problem(f"{archive.name}: {name!r} leads out of the folder; do not trust it")
         room -= size
         if room < 0 or count >= MOST_FILES:
             raise Problem(f"{archive.name}: is larger than announced; do not trust it")
-        if path.name.startswith("._"):
-            continue  # what macOS adds to archives
+        if opened is None or path.name.startswith("._"):
+            continue  # a folder; what macOS adds to archives
         place = folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
         with opened() as content, place.open("xb") as stream:
@@ -83,7 +83,9 @@ def _of_tar(archive: Path) -> Iterator[_Member]:
         for member in tar:
             if member.isfile():
                 yield member.name, member.size, partial(_extracted, tar, member)
-            elif not member.isdir():
+            elif member.isdir():
+                yield member.name, 0, None
+            else:
                 raise Problem(f"{archive.name}: {member.name!r} is a link or device; {_REFUSED}")
 
 
@@ -96,5 +98,5 @@ def _of_zip(archive: Path) -> Iterator[_Member]:
         for info in packed.infolist():
             if stat.S_ISLNK(info.external_attr >> 16):
                 raise Problem(f"{archive.name}: {info.filename!r} is a link; {_REFUSED}")
-            if not info.is_dir():
-                yield info.filename, info.file_size, partial(packed.open, info)
+            opened = None if info.is_dir() else partial(packed.open, info)
+            yield info.filename, info.file_size, opened

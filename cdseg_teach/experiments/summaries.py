@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cdseg_teach.cohorts.splits import FEWEST_TESTED
 from cdseg_teach.evaluation import RATIOS, mean_std
 from cdseg_teach.experiments.comparisons import (
     by_subject,
@@ -119,7 +118,7 @@ _COSTS = {
 def gains(rows: pd.DataFrame, metric: str = "dsc") -> pd.DataFrame:
     """`comparisons` on T as text: difference in points (or mm), interval, seeds, Holm's p.
 
-    Of fewer than `FEWEST_TESTED` people no p is told.
+    No p is told where none can be significant (`out_of_reach`).
 
     Where pairs are lost because the metric is `undefined`, a last column says how many.
     """
@@ -135,13 +134,27 @@ def gains(rows: pd.DataFrame, metric: str = "dsc") -> pd.DataFrame:
             f"{better} of {n}" for better, n in zip(table.better, table.seeds, strict=True)
         ],
         "p (Holm)": [
-            "too few" if people < FEWEST_TESTED else "< 0.001" if p < 0.001 else f"{p:.3f}"
+            "too few" if out_of_reach(people, len(table)) else _told_p(p)
             for p, people in zip(table.holm, table.people, strict=True)
         ],
     }
     if table.undefined.any():
         lines["undefined"] = table.undefined.map("{:.0f}".format).replace("0", "-")
     return pd.DataFrame(lines, index=table.index)
+
+
+def _told_p(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def out_of_reach(people: int, compared: int) -> bool:
+    """Whether not even the smallest p can be called significant."""
+    return smallest_p(people, compared) >= 0.05
+
+
+def smallest_p(people: int, compared: int) -> float:
+    """The least that a signed-rank test of so many can give, corrected by Holm: m 2 / 2**n."""
+    return min(1.0, compared * 2 / 2**people)
 
 
 def per_seed(
@@ -237,10 +250,11 @@ def report(rows: pd.DataFrame, methods: pd.DataFrame | None = None) -> str:
             compared.to_string(),
         ]
         people = rows[rows.domain == "target"].subject.nunique()
-        if people < FEWEST_TESTED:
+        if out_of_reach(people, len(compared)):
             parts.append(
-                f"\nToo few for a test of significance: {people} tested on T, and below "
-                f"{FEWEST_TESTED} no p can be less than 0.05."
+                f"\nToo few for a test of significance: with {people} tested on T and "
+                f"{len(compared)} compared, Holm's p is {smallest_p(people, len(compared)):.2f} "
+                "at least."
             )
     if set(rows.task) == {"brain"}:
         parts += [

@@ -260,6 +260,8 @@ def _jobs(
         raise Problem(f"{steps} steps train nothing; use 1 or more")
     # Views are made here so that a missing channel is found before any training.
     study = studies(seed=seeds[0])
+    if not study.target.splits["test"].names:
+        raise Problem(f"study {study.name}: nobody of T has a label to be measured by; draw some")
     for method in methods:
         row_of(method).view(study)
     return [

@@ -30,6 +30,7 @@ class VolumeViewer(SliceViewer):
     """
 
     _alive: ClassVar[Any] = None
+    _folder: ClassVar[Any] = None
 
     def build(self) -> Any:
         """Return niivue's widget, or the slice viewer's where it is not installed."""
@@ -39,9 +40,9 @@ class VolumeViewer(SliceViewer):
             return super().build()
         if VolumeViewer._alive is not None:
             VolumeViewer._alive.close()
-        self._folder = tempfile.TemporaryDirectory()  # niivue's widget reads files
+        VolumeViewer._folder = tempfile.TemporaryDirectory()  # niivue's widget reads files
         view = NiiVue(height=HEIGHT)
-        view.load_volumes(self.volumes(Path(self._folder.name)))
+        view.load_volumes(self.volumes(Path(VolumeViewer._folder.name)))
         VolumeViewer._alive = view
         return view
 

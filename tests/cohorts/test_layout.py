@@ -67,6 +67,24 @@ def test_a_mask_beside_the_images_comes_before_a_derived_one(tmp_path):
     assert subject.label == Scan(tmp_path / "sub-01" / "sub-01_mask.nii.gz")
 
 
+def test_two_derived_masks_are_one_too_many(tmp_path):
+    touch(tmp_path, "sub-01/sub-01_FLAIR.nii.gz")
+    touch(tmp_path, *(f"derivatives/rater{r}/sub-01_mask.nii.gz" for r in (2, 1)))
+    with pytest.raises(Problem, match="are both mask; keep one"):
+        find_subjects(tmp_path)
+
+
+def test_derivatives_are_nobody(tmp_path):
+    touch(tmp_path, "sub-01_FLAIR.nii.gz", "derivatives/sub-01_dseg.nii.gz")
+    assert found(tmp_path) == {"sub-01": (["FLAIR"], "sub-01_dseg.nii.gz")}
+
+
+def test_somebody_else_s_file_is_told(tmp_path):
+    touch(tmp_path, "sub-01/anat/sub-02_FLAIR.nii.gz")
+    with pytest.raises(Problem, match=r"sub-01: holds sub-02_FLAIR\.nii\.gz, of sub-02"):
+        find_subjects(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["brainmask", "brain_mask", "sub-01_desc-brain_mask"])
 def test_a_brain_mask_is_neither_a_label_nor_a_channel(tmp_path, name):
     touch(tmp_path, "sub-01/FLAIR.nii.gz", f"sub-01/{name}.nii.gz")

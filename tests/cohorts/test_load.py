@@ -206,9 +206,26 @@ def test_halves_stay_the_same_over_folds(scans):
     assert len(halves) == 1
 
 
-def test_one_fold_is_none(scans, elsewhere):
-    with pytest.raises(Problem, match="1 folds are none; use 2 or more"):
-        load_study(scans, elsewhere, folds=1)
+@pytest.mark.parametrize("folds", [1, 4])
+def test_folds_that_are_none(scans, elsewhere, folds):
+    with pytest.raises(Problem, match=f"{folds} folds of 3 labelled target subjects; use 2 to 3"):
+        load_study(scans, elsewhere, folds=folds)
+
+
+def test_who_has_no_label_is_target_of_a_folder_that_is_halved(scans):
+    (scans / "patient1" / "gt.nii.gz").unlink()
+    for seed in range(6):
+        study = load_study(scans, scans, seed=seed)
+        assert "patient1" in study.target.splits["train"].names
+        assert len(study.source.names) == 1
+
+
+def test_a_folder_that_is_halved_is_not_dealt_by_its_card(scans):
+    names = [f"patient{number}" for number in range(3)]
+    splits = {"train": names, "validation": [], "test": []}
+    (scans / "cohort.json").write_text(json.dumps(CARD_WITH_SPLITS | {"splits": splits}))
+    for seed in range(6):
+        assert len(load_study(scans, scans, seed=seed).target.splits["test"].names) == 1
 
 
 def test_few_subjects_need_folds(scans, elsewhere, tmp_path):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from layouts import image, lay_out, mask, save
 
@@ -38,9 +40,16 @@ def test_the_same_star_twice_is_the_same_text(tmp_path):
 
 
 def test_letters_of_a_path_are_no_pattern(tmp_path):
-    touch(tmp_path, "a(1).b/7.nii", "a1xb/8.nii")
-    found = find(rows_of(f"{HEAD}\n*,T1,a(1).b/*.nii", "map"), tmp_path)
+    touch(tmp_path, "a(1)[2].b/7.nii", "a1xb/8.nii", "a(1)2xb/9.nii", "a(1)[2].b/._7.nii")
+    found = find(rows_of(f"{HEAD}\n*,T1,a(1)[2].b/*.nii", "map"), tmp_path)
     assert [subject.name for subject in found[""]] == ["7"]
+
+
+def test_two_files_of_one_subject_are_one_too_many(tmp_path):
+    touch(tmp_path, "p1/p1_frame01.nii", "p1/p1_frame12.nii")
+    rows = rows_of(f"{HEAD}\n*,cine,*/*_frame??.nii", "map")
+    with pytest.raises(Problem, match=r"p1_frame01.nii and p1_frame12.nii are both cine of p1"):
+        find(rows, tmp_path)
 
 
 def test_channels_keep_their_order_and_the_label_stands_apart(tmp_path):
@@ -64,6 +73,8 @@ def test_channels_keep_their_order_and_the_label_stands_apart(tmp_path):
         (f"{HEAD}\n*-*,T1,*.nii", r"map, line 2: put one \* into subject"),
         (f"{HEAD},volume\n1,T1,a.nii,-1", "map, line 2: volume '-1' is no number"),
         (f"{HEAD},domain\n1,T1,a.nii,CT", "map, line 2: domain 'CT' is neither source nor target"),
+        (f"{HEAD}\n*,T1,a/**/*.nii", r"map, line 2: a path has single \*"),
+        (f"{HEAD}\n1,T1,a?.nii", r"map, line 2: a path has single \*, and \? only beside"),
         (f'{HEAD}\n1,T1,"a.nii', "map: is no CSV"),
         ("", "map: column 'subject' is missing"),
     ],
@@ -139,9 +150,48 @@ def test_some_rows_with_a_domain_are_too_few(tmp_path):
         convert(rows, tmp_path, tmp_path / "out", values={"vessel": (3, 5)})
 
 
+def test_rows_of_masks_alone_name_no_image(tmp_path):
+    rows = [row for row in cohort_map(tmp_path) if row.channel == "label"]
+    with pytest.raises(Problem, match="names no image"):
+        convert(rows, tmp_path, tmp_path / "out", values={"vessel": (3, 5)})
+
+
+def test_masks_of_another_domain_than_their_images(tmp_path):
+    rows = [
+        replace(row, domain="source" if row.channel == "label" else "")
+        for row in cohort_map(tmp_path)
+    ]
+    with pytest.raises(Problem, match="some rows name a domain, others do not"):
+        convert(rows, tmp_path, tmp_path / "out", values={"vessel": (3, 5)})
+
+
+def test_two_subjects_of_one_name(tmp_path):
+    rows = cohort_map(tmp_path)
+    rows += [replace(row, subject=f"sub-{row.subject}") for row in rows]
+    with pytest.raises(Problem, match="are the same subject by name"):
+        convert(rows, tmp_path, tmp_path / "out", values={"vessel": (3, 5)})
+
+
+@pytest.mark.parametrize(
+    ("channel", "said"),
+    [
+        ("gt", "would be read as a mask"),
+        ("T1_mask", "would be read as a mask"),
+        ("brainmask", "would be read as a mask"),
+        ("../../evil", "is no file name"),
+        ("T1/T2", "is no file name"),
+    ],
+)
+def test_a_channel_s_name_is_a_file_s(tmp_path, channel, said):
+    save(tmp_path / "a.nii", image(0))
+    with pytest.raises(Problem, match=said):
+        convert([Row("1", channel, "a.nii")], tmp_path, tmp_path / "out", values={"lesion": (1,)})
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.unfinished", "a.nii"]
+
+
 @pytest.mark.parametrize("name", ["a/b", "..", ""])
 def test_a_subject_s_name_is_a_folder_s(tmp_path, name):
     save(tmp_path / "a.nii", image(0))
-    with pytest.raises(Problem, match="is no folder name"):
+    with pytest.raises(Problem, match="is no file name"):
         convert([Row(name, "T1", "a.nii")], tmp_path, tmp_path / "out", values={"lesion": (1,)})
     assert not (tmp_path / "out").exists()

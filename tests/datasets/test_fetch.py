@@ -36,6 +36,11 @@ def remote(request, server: Server) -> RemoteFile:
         ["other bytes"],
         ["cut", "other bytes"],
         ["cut", "no range"],
+        ["cut", "another range"],
+        ["packed"],
+        ["cut", "packed"],
+        ["no length"],
+        ["cut", "no length"],
         ["slow"],
     ],
     ids=" ".join,
@@ -61,6 +66,17 @@ def test_a_run_goes_on_where_the_last_one_ended(tmp_path, server, remote):
         download([remote], tmp_path, retries=0)
     download([remote], tmp_path)
     assert server.asked[-1][1] == REST
+    assert (tmp_path / "a" / "b.tar").read_bytes() == CONTENT
+
+
+def test_what_is_whole_when_a_run_is_killed_is_not_asked_for_again(tmp_path, server, remote):
+    """After its checksum was found right, and before it has its name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pooch.core.shutil.move", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            download([remote], tmp_path)
+    download([remote], tmp_path)
+    assert server.asked[-1][1] == f"bytes={len(CONTENT)}-"
     assert (tmp_path / "a" / "b.tar").read_bytes() == CONTENT
 
 

@@ -6,7 +6,10 @@ import re
 import subprocess
 import sys
 from collections import namedtuple
+from dataclasses import replace
+from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from faulty_server import files_below
@@ -64,6 +67,45 @@ def test_a_second_time_nothing_is_done(tmp_path, server, name):
     assert (files_below(tmp_path / "out"), len(server.asked)) == (before, asked)
 
 
+def test_a_set_of_another_recipe_is_not_there_already(tmp_path, server):
+    chosen = served("msd_heart", server, tmp_path)
+    get(chosen, tmp_path / "out")
+    coarser = replace(chosen, plan=replace(chosen.plan, spacing_mm=(8.0, 3.0, 3.0)))
+    with pytest.raises(Problem, match="is there and not empty"):
+        get(coarser, tmp_path / "out")
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "given"])
+def test_a_folder_without_the_set(tmp_path, folder):
+    (tmp_path / "given").mkdir()
+    with pytest.raises(Problem, match=r"holds 0 files dataset\.json"):
+        get(public_set("msd_heart"), tmp_path / "out", given=tmp_path / folder)
+    with pytest.raises(Problem, match=r"no such file .* \(mm_whs is looked for as .*mr_train_"):
+        get(public_set("mm_whs"), tmp_path / "out", given=tmp_path / folder)
+    assert not (tmp_path / "out").exists()
+
+
+def test_where_one_stands_is_no_folder_to_make(tmp_path, monkeypatch):
+    lay_out("mm_whs", tmp_path / "given")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(Problem, match="is where you are"):
+        get(public_set("mm_whs"), Path("."), given=tmp_path / "given")
+
+
+def test_a_file_that_was_mended_between_two_runs_is_read_again(tmp_path):
+    given, broken = tmp_path / "given", tmp_path / "given" / "ct_train/ct_train_1002_label.nii.gz"
+    lay_out("mm_whs", given)
+    save(broken, mask(421))
+    with pytest.raises(Problem, match="421"):
+        get(public_set("mm_whs"), tmp_path / "out", given=given)
+    save(broken, mask(500))
+    save(given / "mr_train" / "mr_train_1001_label.nii.gz", mask(820))
+    get(public_set("mm_whs"), tmp_path / "out", given=given)
+    label = nib.load(tmp_path / "out" / "source" / "sub-mr-1001" / "label.nii.gz")
+    assert set(np.unique(np.asarray(label.dataobj))) == {0, 6}  # the aorta
+
+
 @pytest.mark.parametrize("name", BY_HAND)
 def test_what_is_had_by_hand_says_where(tmp_path, name):
     with pytest.raises(Problem, match=f"{name}: get it from http.* --from"):
@@ -106,9 +148,8 @@ def test_a_full_disk_while_converting(tmp_path, server, monkeypatch):
 
 def test_two_at_once(tmp_path, server):
     chosen = served("msd_heart", server, tmp_path)
-    key = module.key_of(chosen)
     with (
-        module.workplace(tmp_path / "out", key),
+        module.workplace(tmp_path / "out"),
         pytest.raises(Problem, match="is being made by another process"),
     ):
         get(chosen, tmp_path / "out")

@@ -51,7 +51,7 @@ def test_only_the_oracle_reads_target_labels(start):
             learner.step()
         else:
             learner.begin(study.target.test[0].image).step()
-    with pytest.raises(Problem, match="has no label"):
+    with pytest.raises(Problem, match="has no target label"):
         learner_of("oracle", study, steps=1)
 
 
