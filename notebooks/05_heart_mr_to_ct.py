@@ -635,6 +635,27 @@ summaries.by_structure(few)
 # hearts, other networks; compare the order, not the numbers.
 
 # %% [markdown]
+# ## And back: CT to MR
+
+# %%
+back = ct.Predict(
+    "Train on CT, test on MR: compared with MR to CT, the DSC on T is ...",
+    ["lower", "within 5 points", "higher"],
+)
+back
+
+# %%
+rows_back = pack.everything("ct_to_mr")
+rows_back = rows_back[rows_back.method.isin(kept)]
+summaries.scores(rows_back)
+
+# %%
+there = {"direction": "ct_to_mr"}
+difference = pack.score("source", **there) - of["source"]
+word = "within 5 points" if abs(difference) < 5 else "higher" if difference > 0 else "lower"
+back.reveal(word, "without adaptation")
+
+# %% [markdown]
 # ## On your machine, with a GPU if there is one
 #
 # As in notebook 02: a few steps on a laptop, the whole length on a GPU. Stop it whenever you like (■), and
