@@ -330,7 +330,7 @@ print(f"families that one method leads on all tasks: {(leaders.nunique(axis=1) =
 # %% [markdown]
 # **Limits it:** who stands for a family was chosen here by looking at T's labels, and you have just seen what
 # that does. Games took 1000 steps, augmentation and Fourier mixing 500; with 1000, `synthesis_longer` would lead
-# augmentation on both tasks. Rows that combine families are left out.
+# augmentation in all three directions. Rows that combine families are left out.
 #
 # ### 3. It remains hard
 
