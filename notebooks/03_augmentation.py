@@ -415,6 +415,11 @@ price = at_home["source"] - at_home["augmentation"]
 mild.reveal(mild.choices[1 if abs(price) <= 2 else 2 if price > 0 else 0], "the row augmentation")
 
 # %% [markdown]
+# **What to notice.** Train on S holds up for more than half of the way, and then breaks. What learned from changed
+# images hardly notices the dial, at the far end or at the near one: it gains where the shift is large, and pays where
+# there is little. Augmentation is an insurance.
+
+# %% [markdown]
 # ## Which one for the next scanner?
 #
 # The second scanner has not been bought yet: no images of T, no labels of T. That leaves four rows, and S

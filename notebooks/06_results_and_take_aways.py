@@ -190,6 +190,10 @@ mild.reveal(
 )
 
 # %% [markdown]
+# **What to notice.** For more than half of the dial Train on S holds up, and nobody gains much; what learned from
+# changed images is behind it there. Then it breaks, and the order turns round. Each method is a bet on how large
+# the shift will be.
+#
 # The same along α, as in notebook 02 (brains, five seeds):
 
 # %%
