@@ -174,12 +174,11 @@ def _data() -> Finding:
 def _pack() -> Finding:
     try:
         from cdseg_teach.experiments.pack import MEND, lecture_pack
-        from cdseg_teach.experiments.pack_plan import ENTRIES, TO_COME
+        from cdseg_teach.experiments.pack_plan import ENTRIES
     except ImportError:
         return Finding("lecture pack", "unknown: a package is missing")
     pack, unusable = lecture_pack(), []
-    shipped = [name for name in ENTRIES if name not in TO_COME]
-    for name in shipped:
+    for name in ENTRIES:
         try:
             pack.check(name)
         except Problem:
@@ -188,7 +187,7 @@ def _pack() -> Finding:
         state = f"missing or out of date: {', '.join(unusable)}"
         return Finding("lecture pack", state, f"{MEND} (it trains for a while), or install again")
     newest = max(entry["date"] for entry in pack.manifest.values())
-    return Finding("lecture pack", f"{len(shipped)} entries, the newest of {newest}")
+    return Finding("lecture pack", f"{len(ENTRIES)} entries, the newest of {newest}")
 
 
 def _chromium() -> Finding:

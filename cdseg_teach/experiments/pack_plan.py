@@ -112,10 +112,6 @@ ENTRIES = {
 }
 
 
-#: Those that do not ship yet: hours of computing, `cdseg-teach pack build --only NAME`.
-TO_COME = ("ct_to_mr", "shift")
-
-
 def brain_reference() -> list[float]:
     """One brain as both scanners show it, coarse enough to be the same on every processor.
 
