@@ -415,8 +415,8 @@ price = at_home["source"] - at_home["augmentation"]
 mild.reveal(mild.choices[1 if abs(price) <= 2 else 2 if price > 0 else 0], "the row augmentation")
 
 # %% [markdown]
-# **What to notice.** Train on S holds up for more than half of the way, and then breaks. What learned from changed
-# images hardly notices the dial, at the far end or at the near one: it gains where the shift is large, and pays where
+# **What to notice.** Train on S loses a little up to more than half of the dial, and nearly everything behind that.
+# What learned from changed images hardly notices the dial at all: it gains where the shift is large, and pays where
 # there is little. Augmentation is an insurance.
 
 # %% [markdown]

@@ -398,9 +398,10 @@ gained_along = (along["batch_statistics"][1] - along["source"][1]).mean(axis=0)
 nearest.reveal(f"{shifts[gained_along.argmax()]:g}", f"{gained_along.max():+.0f} points")
 
 # %% [markdown]
-# **What to notice.** For most of the dial there is nothing to repair, and the patient's own statistics cost a point
-# or two: an average over one patient is noisier than one over thousands of slices. At the far end they gain. And a
-# new patient does not tell where on the dial the scanner stands.
+# **What to notice.** Where there is no shift there is nothing to repair, and the patient's own statistics cost a point:
+# an average over one patient is noisier than one over thousands of slices. They gain a little further on, and most
+# at the far end. The denoising prior costs nearly everywhere. And a new patient does not tell where on the dial the
+# scanner stands.
 
 # %% [markdown]
 # ## A failure, on purpose: ten times as fast
