@@ -257,7 +257,8 @@ def contact_sheet(cohort: Cohort, channel: int = 0, most: int = 15) -> Picture:
     for subject, split in people:
         z = subject.telling_slice()
         truth = None if subject.label is None else subject.label[z]
-        title = f"{subject.name}\n{split}"
+        name = subject.name if len(subject.name) <= 16 else f"…{subject.name[-14:]}"
+        title = f"{name}\n{split}"
         pictures[title] = slice_picture(
             subject, channel, z, None, truth, structures=len(cohort.structures)
         )

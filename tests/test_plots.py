@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.text import Text
-from toy import toy_subject
+from toy import toy_study, toy_subject
 
 from cdseg_teach import plots
+from cdseg_teach.cohorts import Cohort, Split
 from cdseg_teach.evaluation import evaluate
 from cdseg_teach.experiments.alignment import lines
 
@@ -115,6 +116,29 @@ def test_a_gallery_is_as_high_as_its_pictures() -> None:
     square, flat = np.zeros((8, 8), np.uint8), np.zeros((4, 8), np.uint8)
     heights = [plots.gallery({"a": p}, "x", 2).get_figheight() for p in (square, flat)]
     assert heights[0] - heights[1] == pytest.approx(2.5)  # half of 10 / 2 inches
+
+
+def test_a_contact_sheet_shows_each_subject_by_name_and_split() -> None:
+    study = toy_study(subjects=2)
+    sheet = plots.contact_sheet(study.target, channel=1)
+    titles = [axes.get_title() for axes in sheet.axes if axes.get_title()]
+    assert len(titles) == len(study.target.names)
+    assert {title.split("\n")[1] for title in titles} == {"train", "validation", "test"}
+    assert f"{len(titles)} of {len(titles)} subjects" in sheet.alt
+    few = plots.contact_sheet(study.target, most=3)
+    assert f"3 of {len(titles)} subjects" in few.alt
+
+
+def test_long_names_do_not_run_into_each_other() -> None:
+    subject = toy_subject("a-very-long-name-of-a-subject-07")
+    nobody = Split((), tuple)
+    cohort = Cohort(
+        "c", ("one", "two"), ("lesion",), train=Split.of([subject]), validation=nobody,
+        test=nobody, labels_for_training=True,
+    )  # fmt: skip
+    (title,) = [axes.get_title() for axes in plots.contact_sheet(cohort).axes]
+    assert len(title.split("\n")[0]) <= 16
+    assert title.split("\n")[0].endswith("subject-07")
 
 
 def test_intervals_are_said_in_words() -> None:

@@ -17,7 +17,7 @@ from cdseg_teach.cohorts.study import Subject
 from cdseg_teach.cohorts.volumes import read_channel, read_label
 from cdseg_teach.problems import Problem
 
-CUT_OUT = 0.9  # of the voxels on the faces of a volume whose body somebody has cut out
+CUT_OUT = 0.99  # of the voxels in the corners, when somebody has cut out the body
 
 
 @dataclass(frozen=True)
@@ -106,20 +106,19 @@ def _background(image: nib.Nifti1Image) -> float:
 def _foreground(images: list[nib.Nifti1Image], backgrounds: list[float]) -> np.ndarray:
     """Where any channel shows the body, bool [X, Y, Z].
 
-    Where a volume's faces hold its background nearly everywhere, the body was cut out, and is what
-    differs from that. Elsewhere it is what is brighter than Otsu's threshold between air and body.
+    Where a volume's corners hold one value, the body was cut out, and is what differs from that.
+    Elsewhere there is noise around it, and it is what is brighter than Otsu's threshold between air
+    and body.
     """
     shown = []
     for image, background in zip(images, backgrounds, strict=True):
         volume = np.asarray(image.dataobj)
         different = volume != background
-        cut_out = np.mean([different[face].mean() for face in _FACES]) < 1 - CUT_OUT
+        ends = np.ix_(*([*range(n), *range(-n, 0)] for n in (1 + np.array(different.shape) // 16)))
+        cut_out = different[ends].mean() < 1 - CUT_OUT
         threshold = None if cut_out else _otsu(volume)
         shown.append(different if threshold is None else volume > threshold)
     return np.logical_or.reduce(shown)
-
-
-_FACES = [(slice(None),) * axis + (end,) for axis in range(3) for end in (0, -1)]
 
 
 def _otsu(volume: np.ndarray) -> float | None:

@@ -35,13 +35,15 @@ class VolumeViewer(SliceViewer):
     def build(self) -> Any:
         """Return niivue's widget, or the slice viewer's where it is not installed."""
         try:
-            from ipyniivue import NiiVue
+            from ipyniivue import NiiVue, ShowRender
         except ImportError:
             return super().build()
         if VolumeViewer._alive is not None:
             VolumeViewer._alive.close()
         VolumeViewer._folder = tempfile.TemporaryDirectory()  # niivue's widget reads files
         view = NiiVue(height=HEIGHT)
+        view.opts.multiplanar_show_render = ShowRender.ALWAYS
+        view.opts.crosshair_width = 0.3  # voxels
         view.load_volumes(self.volumes(Path(VolumeViewer._folder.name)))
         VolumeViewer._alive = view
         return view

@@ -9,11 +9,10 @@ pytest.importorskip("ipyniivue")
 pytestmark = pytest.mark.browser
 
 CELL = (
+    "from toy import toy_subject\n"
     "import cdseg_teach as ct\n"
-    "from cdseg_teach import brain_study\n"
-    "study = brain_study(seed=0, sizes={'train': 1, 'validation': 0, 'test': 0})\n"
-    "subject = study.source.train[0]\n"
-    "ct.VolumeViewer(subject)"
+    "subject = toy_subject()\n"
+    "ct.VolumeViewer(subject, subject.label, ('one', 'two'))"
 )
 
 
@@ -30,4 +29,5 @@ def test_a_person_is_drawn(server: Server, notebook: Notebook) -> None:
         return len(set(shot)) > 200 and len(shot) > 20_000  # an empty canvas packs into less
 
     notebook.wait_for(is_drawn, "the person is drawn")
+    notebook.screenshot("volume")
     assert notebook.errors() == []

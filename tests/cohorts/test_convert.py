@@ -66,3 +66,13 @@ def test_a_mask_beyond_the_plane_is_told(tmp_path):
         read_subject(files, Conversion(("a",), ("lesion",)), name="a")
     large = Conversion(("a",), ("lesion",), plane=(136, 96))
     assert read_subject(files, large, name="a").label.any()
+
+
+def test_a_body_that_is_cut_out_may_reach_the_first_and_the_last_slice(tmp_path):
+    """As a brain does on a grid of few slices; within it, 0 is a value like others."""
+    draw = np.random.default_rng(0)
+    volume = np.where(BODY.any(axis=2)[..., None], draw.normal(0, 1, SHAPE), 0.0)
+    image = read(tmp_path, volume).image[0]
+    inside = np.broadcast_to(BODY.any(axis=2).T, image.shape)
+    assert (image[~inside] == 0).all()
+    assert (image[inside] != 0).mean() > 0.99

@@ -19,7 +19,7 @@ class Widget:
     model_id = "one"
 
     def __init__(self, height: int) -> None:
-        self.closed = False
+        self.closed, self.opts = False, types.SimpleNamespace()
 
     def load_volumes(self, volumes: list[dict]) -> None:
         self.volumes = volumes
@@ -32,6 +32,7 @@ class Widget:
 def niivue(monkeypatch) -> None:
     module = types.ModuleType("ipyniivue")
     module.NiiVue = Widget
+    module.ShowRender = types.SimpleNamespace(ALWAYS="always")
     monkeypatch.setitem(sys.modules, "ipyniivue", module)
     monkeypatch.setattr(VolumeViewer, "_alive", None)
 
