@@ -6,6 +6,7 @@ import gzip
 import os
 import shutil
 import struct
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 
 from cdseg_teach.cohorts.checks import check_cohort
 from cdseg_teach.cohorts.load import load_study
+from cdseg_teach.cohorts.volumes import MAX_VOXELS
 from cdseg_teach.problems import Problem
 
 SHAPE = (12, 14, 10)
@@ -243,6 +245,22 @@ def test_what_may_not_be_read(cohort):
 
 def test_sound_cohorts_pass(cohort):
     assert consider(cohort) == []
+
+
+def test_memory_holds_two_copies_of_a_volume_at_most(cohort):
+    shape = (160, 160, 160)
+    draw = np.random.default_rng(0)
+    body, mask = draw.uniform(1, 2, shape), draw.integers(0, 2, shape)
+    nib.save(nib.Nifti1Image(body.astype(np.float32), AFFINE), cohort / "p1" / "FLAIR.nii.gz")
+    nib.save(nib.Nifti1Image(mask.astype(np.uint8), AFFINE), cohort / "p1" / "label.nii.gz")
+    tracemalloc.start()
+    try:
+        assert check_cohort(cohort) == []
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2.2 * body.size * 4
+    assert 2.2 * MAX_VOXELS * 4 < 0.8e9  # beside which torch has its 0.2
 
 
 def test_there_are_two_hundred():
