@@ -288,12 +288,8 @@ for name, chosen in public_sets().items():
 # is 1000 mm³. Spacing alone would do for a grid at right angles; the determinant is right for any.
 
 # %%
+from cdseg_teach.cohorts import report
 from cdseg_teach.labs.exercise import check
-
-
-def reference(mask, affine):
-    return np.count_nonzero(mask) * abs(np.linalg.det(affine[:3, :3])) / 1000
-
 
 cube = np.ones((10, 10, 10))
 sheared = np.array([[1, 0.5, 0, 0], [0, 2, 0, 0], [0, 0, -3, 0], [0, 0, 0, 1]])
@@ -311,7 +307,7 @@ def millilitres(mask, affine):
     ...
 
 
-check(millilitres, reference, cases)
+check(millilitres, report.millilitres, cases)
 
 # %% [markdown]
 # A solution is in the next cell. JupyterLab hides it: a click on the three dots opens it. On a code host
@@ -325,7 +321,7 @@ def millilitres(mask, affine):
     return (mask != 0).sum() * voxel_mm3 / 1000
 
 
-check(millilitres, reference, cases)
+check(millilitres, report.millilitres, cases)
 
 # %% [markdown]
 # ## What this does not show

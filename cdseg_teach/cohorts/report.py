@@ -45,11 +45,23 @@ def _line(subject: SubjectFiles) -> list[str]:
             " × ".join(f"{size:.3g}" for size in spacing),
             "".join(nib.aff2axcodes(image.affine)),
         ]
-    label = "-" if subject.label is None else f"{_millilitres(subject.label):.1f}"
+    label = "-" if subject.label is None else f"{_volume_of(subject.label):.1f}"
     return [", ".join(subject.channels), *grid, label]
 
 
-def _millilitres(label: Scan) -> float:
+def _volume_of(label: Scan) -> float:
     mask = read_label(label, None)
-    voxel_mm3 = abs(np.linalg.det(mask.affine[:3, :3]))
-    return float((np.asarray(mask.dataobj) > 0).sum() * voxel_mm3 / 1000)
+    return millilitres(np.asarray(mask.dataobj), mask.affine)
+
+
+def millilitres(mask: np.ndarray, affine: np.ndarray) -> float:
+    """The volume of everything in a mask that is not 0: n |det A| / 1000, A in mm.
+
+    Parameters
+    ----------
+    mask
+        [X, Y, Z].
+    affine
+        4x4, of which A is the first three rows and columns.
+    """
+    return float(np.count_nonzero(mask) * abs(np.linalg.det(affine[:3, :3])) / 1000)

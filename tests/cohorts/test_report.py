@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from cdseg_teach.cohorts.report import overview
+from cdseg_teach.cohorts.report import millilitres, overview
 from cdseg_teach.problems import Problem
 
 
@@ -29,3 +29,8 @@ def test_a_broken_volume_is_named(scans):
     (scans / "patient1" / "FLAIR.nii.gz").write_bytes(b"no")
     with pytest.raises(Problem, match=r"patient1/FLAIR\.nii\.gz: cannot be opened"):
         overview(scans)
+
+
+def test_a_sheared_voxel_has_the_volume_of_its_parallelepiped():
+    affine = np.array([[1, 0.5, 0, 9], [0, 2, 0, 0], [0, 0, -3, 0], [0, 0, 0, 1]])
+    assert millilitres(np.array([[[0, 3, 1]]]), affine) == pytest.approx(2 * 6 / 1000)
