@@ -9,6 +9,7 @@ import pytest
 from toy import toy_study
 
 from cdseg_teach import cli, cohorts
+from cdseg_teach.cli import runs
 from cdseg_teach.experiments import executors, pack_build
 from cdseg_teach.experiments.export import write_study
 from cdseg_teach.experiments.recipes import LECTURE_ROWS, METHODS
@@ -123,11 +124,11 @@ def test_the_default_rows_are_the_lecture_s_where_a_channel_is_shifted(tmp_path)
 
 
 def test_all_rows_are_those_that_the_channels_allow():
-    assert cli._methods("all", SMALL) == list(METHODS)
+    assert runs.rows_asked_for("all", SMALL) == list(METHODS)
     every_channel_shifts = partial(
         cohorts.heart_study, sizes={"train": 1, "validation": 1, "test": 1}
     )
-    some = cli._methods("all", every_channel_shifts)
+    some = runs.rows_asked_for("all", every_channel_shifts)
     assert set(METHODS) - set(some) == {"source_without_shifted_channel"}
 
 

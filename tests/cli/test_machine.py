@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from cdseg_teach import __version__, cli, doctor
+from cdseg_teach.cli import machine
 from cdseg_teach.problems import Problem
 
 
 @pytest.fixture
 def checkout(tmp_path):
-    start = tmp_path / cli.START
+    start = tmp_path / machine.START
     start.parent.mkdir()
     start.touch()
     return tmp_path
@@ -38,29 +39,29 @@ def test_doctor_writes_json(monkeypatch, capsys):
 
 
 def test_lab_opens_the_first_notebook_and_passes_options_on(checkout):
-    options = cli.jupyter_options(checkout, ["--port", "9999", "--no-browser"])
+    options = machine.jupyter_options(checkout, ["--port", "9999", "--no-browser"])
     assert f"--ServerApp.root_dir={checkout}" in options
     assert "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb" in options
     assert options[-3:] == ["--port", "9999", "--no-browser"]
 
 
 def test_lab_opens_without_a_question_about_news(checkout):
-    assert f"--LabApp.app_settings_dir={cli.SETTINGS}" in cli.jupyter_options(checkout, [])
-    (settings,) = json.loads((cli.SETTINGS / "overrides.json").read_text()).values()
+    assert f"--LabApp.app_settings_dir={machine.SETTINGS}" in machine.jupyter_options(checkout, [])
+    (settings,) = json.loads((machine.SETTINGS / "overrides.json").read_text()).values()
     assert settings == {"checkForUpdates": False, "fetchNews": "false"}
 
 
 def test_lab_hands_jupyters_options_to_jupyter(monkeypatch, checkout):
     handed = []
-    monkeypatch.setattr(cli, "CHECKOUT", checkout)
+    monkeypatch.setattr(machine, "CHECKOUT", checkout)
     monkeypatch.setattr("jupyterlab.labapp.LabApp.launch_instance", handed.extend)
     assert cli.main(["lab", "--port", "9999", "--no-browser"]) == 0
-    assert handed == cli.jupyter_options(checkout, ["--port", "9999", "--no-browser"])
+    assert handed == machine.jupyter_options(checkout, ["--port", "9999", "--no-browser"])
 
 
 def test_lab_names_the_missing_notebook(tmp_path):
     with pytest.raises(Problem, match=r"00_start_here\.ipynb is missing"):
-        cli.jupyter_options(tmp_path, [])
+        machine.jupyter_options(tmp_path, [])
 
 
 @pytest.mark.parametrize(
@@ -94,4 +95,4 @@ def test_the_module_is_the_command():
 
 
 def test_the_checkout_is_where_this_test_is():
-    assert Path(__file__).resolve().parents[1] == cli.CHECKOUT
+    assert Path(__file__).resolve().parents[2] == machine.CHECKOUT

@@ -1,0 +1,216 @@
+"""`table` and `sweep`: train methods side by side on a simulated study or on own data."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cdseg_teach.cli.arguments import Parser, add_task, names, number, task_studies
+from cdseg_teach.problems import Problem, checked_seed
+
+if TYPE_CHECKING:
+    from cdseg_teach.cohorts import Study
+    from cdseg_teach.experiments.jobs import Job, Studies
+    from cdseg_teach.experiments.table import Results
+
+
+def add_table(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Declare `table`."""
+    parser = commands.add_parser("table", help="train the methods side by side, write results.csv")
+    parser.add_argument(
+        "--methods",
+        metavar="M,...|all",
+        help="default: the rows of the lecture's table; an unknown one lists all",
+    )
+    parser.add_argument("--alpha", default="1", metavar="X", help="of the adversarial rows")
+    _add_run_options(parser, out="results.csv")
+    parser.set_defaults(run=_table)
+
+
+def add_sweep(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Declare `sweep`."""
+    parser = commands.add_parser(
+        "sweep", help="train adversarially at several alphas, write sweep.csv"
+    )
+    parser.add_argument("--alphas", default="0,0.1,0.3,1,3,10,30,100", metavar="A,...")
+    _add_run_options(parser, out="sweep.csv")
+    parser.set_defaults(run=_sweep)
+
+
+def _add_run_options(parser: argparse.ArgumentParser, out: str) -> None:
+    add_task(parser)
+    parser.add_argument("--source", metavar="FOLDER", help="own data instead of --task")
+    parser.add_argument("--target", metavar="FOLDER", help="own data instead of --task")
+    parser.add_argument(
+        "--data", metavar="FOLDER", help="both of these: source and target in it, or one cohort"
+    )
+    parser.add_argument(
+        "--folds", type=int, metavar="K", help="own data, seed 0..K-1 is the fold (few subjects: 5)"
+    )
+    for side in ("source", "target"):
+        parser.add_argument(
+            f"--{side}-channels",
+            metavar="A,...",
+            help="of own data, paired in order; default: as both cohort.json list them, or by name",
+        )
+    parser.add_argument("--seeds", metavar="0,1,...", help="default: 0,1,2,3,4, or all folds")
+    parser.add_argument(
+        "--steps", type=int, metavar="N", help="of each method's training or adaptation"
+    )
+    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda")
+    parser.add_argument("--executor", default="local", metavar="local|dask://HOST:PORT")
+    parser.add_argument("--out", default=out, metavar=out)
+
+
+def _table(arguments: argparse.Namespace) -> int:
+    from cdseg_teach.experiments import summaries, table
+
+    def jobs(studies: Studies, seeds: list[int]) -> list[Job]:
+        return table.table_jobs(
+            studies,
+            rows_asked_for(arguments.methods, studies, seeds[0]),
+            seeds,
+            alpha=number("alpha", arguments.alpha, float),
+            steps=arguments.steps,
+            device=arguments.device,
+        )
+
+    methods = Path(arguments.out).parent / "methods.csv"
+    _run(arguments, jobs, methods, lambda found: summaries.report(found.rows, found.methods))
+    return 0
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from cdseg_teach.experiments import summaries, table
+
+    def jobs(studies: Studies, seeds: list[int]) -> list[Job]:
+        alphas = table.checked_alphas(names(arguments.alphas))
+        return table.sweep_jobs(
+            studies, alphas, seeds, steps=arguments.steps, device=arguments.device
+        )
+
+    # A table in the same folder keeps its own methods.csv.
+    out = Path(arguments.out)
+    methods = out.parent / f"{out.stem}_methods.csv"
+    _run(arguments, jobs, methods, lambda found: summaries.sweep_report(found.rows))
+    return 0
+
+
+def rows_asked_for(asked: str | None, studies: Studies, seed: int = 0) -> list[str]:
+    """The rows asked for, the lecture's, or all; without those that the study has no data for."""
+    from cdseg_teach.experiments.recipes import LECTURE_ROWS, METHODS, impossible
+
+    if asked not in (None, "all"):
+        return names(asked)
+    rows = LECTURE_ROWS if asked is None else METHODS
+    reasons = impossible(studies(seed=seed))
+    for reason in sorted({reasons[method] for method in rows if method in reasons}):
+        left_out = ", ".join(method for method in rows if reasons.get(method) == reason)
+        print(f"left out: {left_out} ({reason.partition(';')[0]})", file=sys.stderr)
+    return [method for method in rows if method not in reasons]
+
+
+def _run(
+    arguments: argparse.Namespace,
+    make_jobs: Callable[[Studies, list[int]], list[Job]],
+    methods: Path,
+    report: Callable[[Results], str],
+) -> None:
+    """Check everything, run the jobs, write both files, print the summary."""
+    from cdseg_teach.experiments.executors import executor_from
+    from cdseg_teach.experiments.jobs import estimate, run_jobs
+    from cdseg_teach.experiments.table import Results, check_writable
+    from cdseg_teach.runtime import pick_device
+
+    out, studies = Path(arguments.out), _studies(arguments)
+    if out == methods:
+        raise Problem(f"{out}: is the name of a second file beside it; give --out another name")
+    seeds = _seeds(arguments, studies)
+    jobs = make_jobs(studies, seeds)
+    pick_device(arguments.device)
+    for file in (out, methods):
+        check_writable(file)
+    study = studies(seed=seeds[0])
+    if arguments.source or arguments.data:
+        study.load()  # a broken volume is told now, not after the hours before its turn
+    for note in study.notes:
+        print(f"note: {note}", file=sys.stderr)
+    with executor_from(arguments.executor, len(jobs)) as executor:
+        print(estimate(jobs), file=sys.stderr)
+        results = Results.of(run_jobs(jobs, executor))
+    results.write(out, methods)
+    print(report(results))
+    print(f"\nwritten: {out}, {methods}")
+
+
+def _seeds(arguments: argparse.Namespace, studies: Studies) -> list[int]:
+    """Those asked for; of own data every fold."""
+    if arguments.seeds is not None:
+        return [checked_seed(number("seed", text, int)) for text in names(arguments.seeds)]
+    folds = studies.keywords.get("folds") if isinstance(studies, functools.partial) else None
+    return list(range(folds or 5))
+
+
+def _studies(arguments: argparse.Namespace) -> Studies:
+    folders = _folders(arguments)
+    channels = arguments.source_channels, arguments.target_channels
+    if any(given is not None for given in (*folders, *channels, arguments.folds)):
+        _own_study.cache_clear()  # an earlier command of this process may have seen other files
+        source, target = folders
+        if not (source and target) or arguments.task or arguments.direction:
+            raise Problem(
+                "own data: give --source FOLDER and --target FOLDER, or --data; and no --task"
+            )
+        of_source, of_target = (None if text is None else tuple(names(text)) for text in channels)
+        folds = arguments.folds
+        if arguments.data and folds is None:
+            folds = _folds_for(source, target)
+        return functools.partial(
+            _own_study,
+            source,
+            target,
+            source_channels=of_source,
+            target_channels=of_target,
+            folds=folds,
+        )
+    return task_studies(arguments.task or "brain", arguments.direction)
+
+
+def _folders(arguments: argparse.Namespace) -> tuple[str | None, str | None]:
+    """The two cohorts of own data: as named, side by side in one folder, or one that is halved."""
+    if arguments.data is None:
+        return arguments.source, arguments.target
+    if arguments.source or arguments.target:
+        raise Problem("own data: give --data FOLDER, or --source FOLDER and --target FOLDER")
+    both = Path(arguments.data) / "source", Path(arguments.data) / "target"
+    if all(folder.is_dir() for folder in both):
+        return str(both[0]), str(both[1])
+    return arguments.data, arguments.data
+
+
+def _folds_for(source: str, target: str) -> int | None:
+    from cdseg_teach.cohorts.load import folds_for
+
+    folds = folds_for(source, target)
+    if folds is not None:
+        print(
+            f"few subjects: cross-validation, seeds 0 to {folds - 1} are its folds; these share "
+            "training subjects, so that intervals come out too narrow",
+            file=sys.stderr,
+        )
+    return folds
+
+
+@functools.lru_cache(maxsize=1)  # jobs of one seed follow each other: its volumes are read once
+def _own_study(source: str, target: str, **options: Any) -> Study:
+    """`load_study` without its warning, which would come from every process: notes repeat it."""
+    from cdseg_teach.cohorts.load import load_study
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="not used: ")
+        return load_study(source, target, **options)
