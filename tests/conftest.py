@@ -1,5 +1,6 @@
 """Fixtures for every test."""
 
+import os
 import threading
 from collections.abc import Iterator
 
@@ -9,6 +10,9 @@ from faulty_server import Server
 from toy import toy_study
 
 from cdseg_teach.cohorts.study import Study
+
+# Tests hold learners to the last bit, which a GPU does not keep: its sums have no fixed order.
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 @pytest.fixture(scope="session")

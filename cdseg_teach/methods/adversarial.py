@@ -47,7 +47,8 @@ class Adversarial(Learner):
 
     With separate passes (the default) only the pass of S updates normalisation buffers, and T's
     batches and the discriminator have generators of their own: at alpha = 0 the segmenter equals
-    `Supervised(study.source.train, ...)` with the same arguments, bit for bit.
+    `Supervised(study.source.train, ...)` with the same arguments, bit for bit on a CPU. (A GPU adds
+    up in no fixed order: there, two runs of one learner differ in the last digits too.)
 
     Parameters
     ----------

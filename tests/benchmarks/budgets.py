@@ -8,10 +8,7 @@ before the clock starts, as a lecture's first cell does.
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
-from collections.abc import Callable
 from functools import partial
 
 STARTED = time.perf_counter()
@@ -19,30 +16,13 @@ import cdseg_teach as ct  # noqa: E402  its import is what is measured
 
 IMPORTED = time.perf_counter() - STARTED
 
+from figures import peak_gb, seconds, show  # noqa: E402
+
 from cdseg_teach.labs import results_view  # noqa: E402
 from cdseg_teach.labs.augmentation import KNOBS  # noqa: E402
 from cdseg_teach.labs.augmentation_view import AugmentationView  # noqa: E402
 from cdseg_teach.labs.contrast_view import ContrastView  # noqa: E402
 from cdseg_teach.labs.window import WindowView  # noqa: E402
-
-
-def seconds(action: Callable[[], object], times: int = 1) -> float:
-    """Mean seconds of an action."""
-    began = time.perf_counter()
-    for _ in range(times):
-        action()
-    return (time.perf_counter() - began) / times
-
-
-def peak_gb() -> float:
-    """Peak memory of this process in GB."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
-
-
-def show(what: str, measured: float, unit: str, budget: str) -> None:
-    """Print one line."""
-    print(f"{what:44} {measured:8.2f} {unit:8} budget {budget}")
 
 
 def main() -> None:
