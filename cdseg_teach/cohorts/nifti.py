@@ -151,15 +151,34 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         When the final one is not empty or cannot be written.
     """
     folder = folder.resolve()
+    with _part_of(folder) as part:
+        yield part
+        if folder.exists():
+            folder.rmdir()
+        os.replace(part, folder)
+
+
+def check_new(folder: Path) -> None:
+    """Find out before hours of training whether `whole_folder` can make a folder.
+
+    Raises
+    ------
+    Problem
+        When it is not empty or cannot be written.
+    """
+    with _part_of(folder.resolve()):
+        pass
+
+
+@contextmanager
+def _part_of(folder: Path) -> Iterator[Path]:
+    """An empty folder beside a final one that is new or empty; what is left of it goes."""
     part = folder.parent / f".{folder.name}-{os.getpid()}.part"
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise Problem(f"{folder}: is there and not empty; choose a new folder or remove it")
         part.mkdir(parents=True)
         yield part
-        if folder.exists():
-            folder.rmdir()
-        os.replace(part, folder)
     except OSError as error:
         raise Problem(
             f"{folder}: cannot be written ({reason(error)}); choose another folder"

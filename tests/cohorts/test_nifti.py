@@ -9,7 +9,7 @@ import pytest
 from cdseg_teach.cohorts import Cohort, Split, Study
 from cdseg_teach.cohorts.checks import check_cohort
 from cdseg_teach.cohorts.load import load_study
-from cdseg_teach.cohorts.nifti import write_cohort, write_prediction
+from cdseg_teach.cohorts.nifti import check_new, write_cohort, write_prediction
 from cdseg_teach.cohorts.volumes import Scan, read_volume
 from cdseg_teach.problems import Problem
 
@@ -102,6 +102,17 @@ def test_a_place_that_cannot_be_written(tmp_path, make_subject):
     (tmp_path / "file").write_text("")
     with pytest.raises(Problem, match="cannot be written"):
         write(tmp_path / "file" / "new", cohort(make_subject))
+    with pytest.raises(Problem, match="cannot be written"):
+        check_new(tmp_path / "file" / "new")
+
+
+def test_a_place_that_is_looked_at_stays_as_it_is(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for name in ("new", "empty"):
+        check_new(tmp_path / name)
+    with pytest.raises(Problem, match="not empty"):
+        check_new(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
 
 @pytest.mark.parametrize("name", ["../up", "a b", "", "label"])
