@@ -6,7 +6,8 @@ import argparse
 import functools
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,11 @@ def add_table(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     parser.add_argument("--alpha", default="1", metavar="X", help="of the adversarial rows")
     _add_run_options(parser, out="results.csv")
+    parser.add_argument(
+        "--predictions",
+        metavar="FOLDER",
+        help="new or empty: the masks of all who are tested, each on its scan's grid",
+    )
     parser.set_defaults(run=_table)
 
 
@@ -81,7 +87,14 @@ def _table(arguments: argparse.Namespace) -> int:
         )
 
     methods = Path(arguments.out).parent / "methods.csv"
-    _run(arguments, jobs, methods, lambda found: summaries.report(found.rows, found.methods))
+    predictions = None if arguments.predictions is None else Path(arguments.predictions)
+    _run(
+        arguments,
+        jobs,
+        methods,
+        lambda found: summaries.report(found.rows, found.methods),
+        predictions,
+    )
     return 0
 
 
@@ -120,21 +133,24 @@ def _run(
     make_jobs: Callable[[Studies, list[int]], list[Job]],
     methods: Path,
     report: Callable[[Results], str],
+    predictions: Path | None = None,
 ) -> None:
-    """Check everything, run the jobs, write both files, print the summary."""
+    """Check everything, run the jobs, write both files and the predictions, print the summary."""
     from cdseg_teach.experiments.executors import executor_from
     from cdseg_teach.experiments.jobs import estimate, run_jobs
-    from cdseg_teach.experiments.table import Results, check_writable
+    from cdseg_teach.experiments.table import Results, check_writable, write_predictions
     from cdseg_teach.runtime import pick_device
 
     out, studies = Path(arguments.out), _studies(arguments)
     if out == methods:
         raise Problem(f"{out}: is the name of a second file beside it; give --out another name")
     seeds = _seeds(arguments, studies)
-    jobs = make_jobs(studies, seeds)
+    jobs = [replace(job, predictions=predictions is not None) for job in make_jobs(studies, seeds)]
     pick_device(arguments.device)
     for file in (out, methods):
         check_writable(file)
+    if predictions is not None:
+        _check_predictions(predictions, (out, methods))
     study = studies(seed=seeds[0])
     if arguments.source or arguments.data:
         study.load()  # a broken volume is told now, not after the hours before its turn
@@ -142,10 +158,24 @@ def _run(
         print(f"note: {note}", file=sys.stderr)
     with executor_from(arguments.executor, len(jobs)) as executor:
         print(estimate(jobs), file=sys.stderr)
-        results = Results.of(run_jobs(jobs, executor))
-    results.write(out, methods)
+        outcomes = run_jobs(jobs, executor)
+    results = Results.of(outcomes)
+    results.write(out, methods)  # first: a disk too full for the masks must not cost it
     print(report(results))
     print(f"\nwritten: {out}, {methods}")
+    if predictions is not None:
+        write_predictions(predictions, outcomes)
+        print(f"written: {predictions}")
+
+
+def _check_predictions(folder: Path, files: Sequence[Path]) -> None:
+    """A Problem unless it can be made after those files, which must not lie in it."""
+    from cdseg_teach.cohorts.nifti import check_new
+
+    for file in map(Path.resolve, files):
+        if folder.resolve() in (file, *file.parents):
+            raise Problem(f"{folder}: {file.name} is to lie there; give --predictions a new folder")
+    check_new(folder)
 
 
 def _seeds(arguments: argparse.Namespace, studies: Studies) -> list[int]:

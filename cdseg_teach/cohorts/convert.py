@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import nibabel as nib
 import numpy as np
@@ -65,6 +65,12 @@ def read_subject(files: SubjectFiles, conversion: Conversion, *, name: str) -> S
     Problem
         When a volume cannot be read or holds nothing, or a mask reaches beyond the grid.
     """
+    subject = _on_working_grid(files, conversion, name)
+    # Channels share one grid, so any of them says where a prediction has to lie.
+    return replace(subject, scan=files.channels[conversion.channels[0]].file)
+
+
+def _on_working_grid(files: SubjectFiles, conversion: Conversion, name: str) -> Subject:
     images = [read_channel(files.channels[channel]) for channel in conversion.channels]
     label = None
     if files.label:

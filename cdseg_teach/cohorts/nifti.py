@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -53,12 +54,12 @@ def write_cohort(folder: str | Path, cohort: Cohort, *, provenance: str, licence
 
 
 def write_prediction(
-    file: str | Path, label: np.ndarray, subject: Subject, *, like: str | Path
+    file: str | Path, label: np.ndarray, subject: Subject, *, like: str | Path | None = None
 ) -> None:
     """Write a predicted mask on the grid of the scan that the subject was read from.
 
     Each voxel of the scan takes the label of the nearest voxel of the working grid; outside that
-    grid it is background.
+    grid it is background. A simulated subject has no other grid than its own.
 
     Parameters
     ----------
@@ -69,27 +70,17 @@ def write_prediction(
     subject
         Says where that grid lies.
     like
-        The original scan, whose shape and affine are taken.
+        The original scan, whose shape and affine are taken; None: the subject's `scan`.
 
     Raises
     ------
     Problem
         When `like` is no usable volume, the shapes differ, or the file cannot be written.
     """
-    file, like = Path(file), Path(like)
-    scan = open_volume(Scan(like, None if count_volumes(like) is None else 0))
-    if label.shape != subject.image.shape[1:]:
-        raise Problem(
-            f"{subject.name}: prediction {label.shape}, image {subject.image.shape[1:]}; "
-            "predict this subject"
-        )
+    file = Path(file)
     if not file.name.endswith((".nii", ".nii.gz")):
         raise Problem(f"{file}: is no NIfTI name; end it in .nii.gz")
-    mask = nib.Nifti1Image(_xyz(label, np.uint8), subject.affine)
-    on_scan = nearest(mask, (scan.shape[:3], scan.affine)).astype(np.uint8)
-    out = type(scan)(on_scan, scan.affine, scan.header)  # with its qform, sform and units
-    out.set_data_dtype(np.uint8)
-    out.header["cal_min"] = out.header["cal_max"] = 0  # how the scan was to be windowed
+    out = _on_scan(label, subject, like)
     # nibabel tells the format from the ending, so that stays.
     part = file.with_name(f".part-{os.getpid()}-{file.name}")
     try:
@@ -101,6 +92,44 @@ def write_prediction(
         ) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def packed_prediction(label: np.ndarray, subject: Subject) -> bytes:
+    """The content of the `.nii.gz` that `write_prediction` would write, to be written elsewhere.
+
+    Parameters
+    ----------
+    label, subject
+        As in `write_prediction`.
+
+    Raises
+    ------
+    Problem
+        When the subject's scan is no usable volume any more, or the shapes differ.
+    """
+    # Without a time: the same mask is the same file. Most of it is 0, so little is left of it.
+    return gzip.compress(_on_scan(label, subject).to_bytes(), mtime=0)
+
+
+def _on_scan(
+    label: np.ndarray, subject: Subject, like: str | Path | None = None
+) -> nib.Nifti1Image:
+    """A mask on a scan's grid, with its header."""
+    if label.shape != subject.image.shape[1:]:
+        raise Problem(
+            f"{subject.name}: prediction {label.shape}, image {subject.image.shape[1:]}; "
+            "predict this subject"
+        )
+    mask = nib.Nifti1Image(_xyz(label, np.uint8), subject.affine)
+    like = subject.scan if like is None else Path(like)
+    if like is None:
+        return mask
+    scan = open_volume(Scan(like, None if count_volumes(like) is None else 0))
+    on_scan = nearest(mask, (scan.shape[:3], scan.affine)).astype(np.uint8)
+    out = type(scan)(on_scan, scan.affine, scan.header)  # with its qform, sform and units
+    out.set_data_dtype(np.uint8)
+    out.header["cal_min"] = out.header["cal_max"] = 0  # how the scan was to be windowed
+    return out
 
 
 def write_subject(folder: Path, subject: Subject, channels: Sequence[str]) -> None:
@@ -151,15 +180,34 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         When the final one is not empty or cannot be written.
     """
     folder = folder.resolve()
+    with _part_of(folder) as part:
+        yield part
+        if folder.exists():
+            folder.rmdir()
+        os.replace(part, folder)
+
+
+def check_new(folder: Path) -> None:
+    """Find out before hours of training whether `whole_folder` can make a folder.
+
+    Raises
+    ------
+    Problem
+        When it is not empty or cannot be written.
+    """
+    with _part_of(folder.resolve()):
+        pass
+
+
+@contextmanager
+def _part_of(folder: Path) -> Iterator[Path]:
+    """An empty folder beside a final one that is new or empty; what is left of it goes."""
     part = folder.parent / f".{folder.name}-{os.getpid()}.part"
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise Problem(f"{folder}: is there and not empty; choose a new folder or remove it")
         part.mkdir(parents=True)
         yield part
-        if folder.exists():
-            folder.rmdir()
-        os.replace(part, folder)
     except OSError as error:
         raise Problem(
             f"{folder}: cannot be written ({reason(error)}); choose another folder"

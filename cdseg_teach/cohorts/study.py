@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -33,6 +34,8 @@ class Subject:
         (z, y, x), size of a voxel in mm.
     affine
         4x4, voxel (x, y, z) to mm, RAS+, as in NIfTI.
+    scan
+        The file that it was read from, whose grid may be another; None where there is none.
 
     Raises
     ------
@@ -45,6 +48,7 @@ class Subject:
     label: np.ndarray | None
     spacing_mm: tuple[float, float, float]
     affine: np.ndarray
+    scan: Path | None = None
 
     def __post_init__(self) -> None:
         if self.image.ndim != 4 or self.image.dtype != np.float32:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Executor, Future, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,8 @@ from typing import Any
 import pandas as pd
 from tqdm.auto import tqdm
 
-from cdseg_teach.cohorts.study import Study
+from cdseg_teach.cohorts.nifti import packed_prediction
+from cdseg_teach.cohorts.study import Cohort, Study
 from cdseg_teach.evaluation import evaluate
 from cdseg_teach.experiments.executors import Here, one_thread
 from cdseg_teach.experiments.facts import Remembering, facts_of
@@ -45,7 +46,8 @@ Studies = Callable[..., Study]
 class Job:
     """One method, trained and evaluated on the study of one seed; see `recipes.learner_of`.
 
-    It is evaluated on the test subjects of `domains`, of which T has to be one.
+    It is evaluated on the test subjects of `domains`, of which T has to be one; with `predictions`
+    its outcome holds what was predicted for them.
     """
 
     studies: Studies
@@ -55,6 +57,7 @@ class Job:
     steps: int | None = None
     device: str = "auto"
     domains: tuple[str, ...] = ("source", "target")
+    predictions: bool = False
 
     @property
     def step_count(self) -> int:
@@ -75,11 +78,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Rows of results.csv, the one row of methods.csv, and where the run did worst on T."""
+    """Rows of results.csv, the one row of methods.csv, and where the run did worst on T.
+
+    `predictions` are the test subjects' masks by name, as `.nii.gz`. No job writes them: it may run
+    on another machine, and an outcome that was kept would come back without its files.
+    """
 
     rows: pd.DataFrame
     facts: dict[str, Any] = field(default_factory=dict)
     worst: WorstCase | None = None
+    predictions: dict[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -269,10 +277,11 @@ def _outcome(
         "alpha": job.alpha if row.has_alpha else float("nan"),
     }
     predictor = Remembering(learner)
+    cohorts = {"source": seen.source, "target": seen.target}
+    tested = {domain: cohort for domain, cohort in cohorts.items() if domain in job.domains}
     tables = {
         domain: evaluate(predictor, cohort.test, cohort.structures).assign(domain=domain)
-        for domain, cohort in (("source", seen.source), ("target", seen.target))
-        if domain in job.domains
+        for domain, cohort in tested.items()
     }
     adapting = 0.0 if isinstance(learner, Learner) else predictor.seconds
     seconds = round(training.seconds + adapting, 3)
@@ -280,7 +289,16 @@ def _outcome(
     how = {"sees": row.sees, "channels": " ".join(seen.source.channels), "steps": job.step_count}
     facts = facts_of(learner, seen, begun, training.reports, predictor)
     worst = worst_case(predictor, study, seen, tables["target"], job.method)
-    return Outcome(rows, run | how | {"seconds": seconds} | facts, worst)
+    masks = _masks(predictor, tested.values()) if job.predictions else {}
+    return Outcome(rows, run | how | {"seconds": seconds} | facts, worst, masks)
+
+
+def _masks(predictor: Remembering, cohorts: Iterable[Cohort]) -> dict[str, bytes]:
+    return {
+        subject.name: packed_prediction(predictor.predict(subject.image), subject)
+        for cohort in cohorts
+        for subject in cohort.test
+    }
 
 
 def direction(study: Study) -> str:

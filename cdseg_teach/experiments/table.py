@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from cdseg_teach.cohorts.nifti import whole_folder
 from cdseg_teach.experiments.jobs import Job, Outcome, Studies, direction, run_jobs
 from cdseg_teach.experiments.recipes import ALPHA, METHODS, row_of
 from cdseg_teach.experiments.worst import WorstCase, worst_of_all
@@ -210,6 +211,30 @@ def shift_curves(
         for parts in ([one.rows for one in results], [one.methods for one in results])
     )
     return Results(next(tables), next(tables))
+
+
+def write_predictions(folder: Path, outcomes: Sequence[Outcome]) -> None:
+    """Write `<folder>/<method>/seed-<seed>/<subject>_prediction.nii.gz`: all of them, or none.
+
+    Parameters
+    ----------
+    folder
+        New or empty.
+    outcomes
+        Of jobs with `predictions`, one a method and seed.
+
+    Raises
+    ------
+    Problem
+        When the folder is not empty or cannot be written, or two outcomes have one place in it.
+    """
+    with whole_folder(folder) as part:
+        for outcome in outcomes:
+            run = part / str(outcome.facts["method"]) / f"seed-{outcome.facts['seed']}"
+            run.mkdir(parents=True)  # an error where it is there: nothing is written over
+            for name, mask in outcome.predictions.items():
+                # Not `_label`: below BIDS's derivatives/ that would be read as the truth.
+                (run / f"{name}_prediction.nii.gz").write_bytes(mask)
 
 
 def checked_alphas(values: Sequence[Any]) -> list[float]:

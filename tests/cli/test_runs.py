@@ -3,13 +3,17 @@
 import gzip
 import json
 from functools import partial
+from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pandas as pd
 import pytest
 from toy import toy_study
 
 from cdseg_teach import cli, cohorts
 from cdseg_teach.cli import runs
+from cdseg_teach.evaluation import dsc
 from cdseg_teach.experiments import executors, pack_build
 from cdseg_teach.experiments.export import write_study
 from cdseg_teach.experiments.recipes import LECTURE_ROWS, METHODS
@@ -69,7 +73,7 @@ def test_few_subjects_are_tested_in_turn(tmp_path, capsys):
         content = json.loads(card.read_text())
         card.write_text(json.dumps(content | {"splits": {}}))
     asked = ["table", "--data", "toy", "--steps", "1", "--methods", "source,batch_statistics"]
-    assert cli.main([*asked]) == 0
+    assert cli.main([*asked, "--predictions", "masks"]) == 0
     printed = capsys.readouterr()
     people = len(list(tmp_path.glob("toy/target/sub-*")))
     assert f"few subjects: cross-validation, seeds 0 to {min(5, people) - 1}" in printed.err
@@ -77,6 +81,79 @@ def test_few_subjects_are_tested_in_turn(tmp_path, capsys):
     on_t = rows[(rows.method == "source") & (rows.domain == "target")]
     assert on_t.subject.nunique() == len(on_t) == people
     assert ("too few" in printed.out) == (people < 6)
+    for method in ("source", "batch_statistics"):
+        of_t = sorted(file.name for file in Path("masks", method).glob("seed-*/sub-T-*"))
+        assert of_t == [f"{name}_prediction.nii.gz" for name in sorted(on_t.subject)]
+
+
+def dsc_of_files(rows, scans, masks="masks"):
+    """What a table says, from the files alone."""
+    for row in rows.itertuples():
+        mask = nib.load(f"{masks}/{row.method}/seed-{row.seed}/{row.subject}_prediction.nii.gz")
+        truth = nib.load(f"{scans}/{row.domain}/{row.subject}/label.nii.gz")
+        assert np.array_equal(mask.affine, truth.affine)
+        yield dsc(np.asarray(mask.dataobj) == 1, np.asarray(truth.dataobj) == 1)
+
+
+@pytest.mark.parametrize("written", [True, False], ids=["own data", "simulated"])
+def test_predictions_have_the_dsc_of_the_table(tmp_path, capsys, written):
+    write_study(SMALL(), tmp_path / "toy")
+    rows = ["--methods", "source,source_without_shifted_channel,batch_statistics"]
+    asked = ["table", *rows, "--seeds", "0", "--steps", "5", "--predictions", "masks"]
+    assert cli.main([*asked, *(OWN if written else [])]) == 0
+    assert capsys.readouterr().out.endswith("written: masks\n")
+    results = pd.read_csv("results.csv")
+    if not written:
+        results.subject = "sub-" + results.subject  # as `data make` calls their folders
+        for file in tmp_path.glob("masks/*/*/*"):
+            file.rename(file.with_name(f"sub-{file.name}"))
+    assert len(list(tmp_path.glob("masks/*/*/*"))) == len(results) == 3 * 4
+    assert np.allclose(list(dsc_of_files(results, "toy")), results.dsc)
+    assert results.dsc.max() > 0
+
+
+@pytest.mark.parametrize(
+    ("folder", "culprit"),
+    [
+        ("mine", "mine: is there and not empty"),
+        ("mine/dear.txt", "dear.txt: is there and not empty"),
+        ("mine/dear.txt/new", "cannot be written"),
+        (".", ".: results.csv is to lie there"),
+        ("methods.csv", "methods.csv: methods.csv is to lie there"),
+    ],
+)
+def test_a_place_for_predictions_is_refused_before_training(
+    tmp_path, capsys, monkeypatch, folder, culprit
+):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "dear.txt").write_text("")
+    monkeypatch.setattr("cdseg_teach.experiments.jobs.run_jobs", None)
+    assert cli.main(["table", *ONE_STEP, "--predictions", folder]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert culprit in printed.err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize("error", [MemoryError("no room"), KeyboardInterrupt()])
+def test_a_run_that_stops_leaves_no_predictions(tmp_path, monkeypatch, error):
+    def stop(*_, **__):
+        raise error
+
+    monkeypatch.setattr("cdseg_teach.experiments.jobs.predictor_of", stop)
+    asked = ["table", "--methods", "source,oracle", *ONE_STEP, "--predictions", "masks"]
+    assert cli.main(asked) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_costs_the_predictions_and_not_the_table(tmp_path, capsys, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert cli.main(["table", "--methods", "source", *ONE_STEP, "--predictions", "masks"]) == 2
+    assert "masks: cannot be written (No space left on device)" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["methods.csv", "results.csv"]
 
 
 def test_a_single_cohort_is_halved(tmp_path, capsys):

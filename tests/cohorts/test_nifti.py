@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 
 import nibabel as nib
@@ -9,7 +10,12 @@ import pytest
 from cdseg_teach.cohorts import Cohort, Split, Study
 from cdseg_teach.cohorts.checks import check_cohort
 from cdseg_teach.cohorts.load import load_study
-from cdseg_teach.cohorts.nifti import write_cohort, write_prediction
+from cdseg_teach.cohorts.nifti import (
+    check_new,
+    packed_prediction,
+    write_cohort,
+    write_prediction,
+)
 from cdseg_teach.cohorts.volumes import Scan, read_volume
 from cdseg_teach.problems import Problem
 
@@ -102,6 +108,17 @@ def test_a_place_that_cannot_be_written(tmp_path, make_subject):
     (tmp_path / "file").write_text("")
     with pytest.raises(Problem, match="cannot be written"):
         write(tmp_path / "file" / "new", cohort(make_subject))
+    with pytest.raises(Problem, match="cannot be written"):
+        check_new(tmp_path / "file" / "new")
+
+
+def test_a_place_that_is_looked_at_stays_as_it_is(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for name in ("new", "empty"):
+        check_new(tmp_path / name)
+    with pytest.raises(Problem, match="not empty"):
+        check_new(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
 
 @pytest.mark.parametrize("name", ["../up", "a b", "", "label"])
@@ -157,6 +174,15 @@ def test_a_prediction_comes_back_on_the_scanner_s_own_grid(tmp_path, affine):
     again = np.asarray(back.dataobj)
     assert 2 * (again * ball).sum() / (again.sum() + ball.sum()) > 0.93
     assert list(tmp_path.glob(".part*")) == []
+    assert gzip.decompress(packed_prediction(subject.label, subject)) == back.to_bytes()
+
+
+def test_a_simulated_subject_is_its_own_scan(tmp_path, make_subject):
+    subject = make_subject("a")
+    write_prediction(tmp_path / "p.nii.gz", subject.label, subject)
+    back = nib.load(tmp_path / "p.nii.gz")
+    assert np.array_equal(np.asarray(back.dataobj).T, subject.label)
+    assert np.array_equal(back.affine, subject.affine)
 
 
 @pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
@@ -190,6 +216,8 @@ def test_a_prediction_of_another_shape_or_name_is_refused(tmp_path, make_subject
     like = tmp_path / "scan.nii.gz"
     with pytest.raises(Problem, match="predict this subject"):
         write_prediction(tmp_path / "p.nii.gz", subject.label[1:], subject, like=like)
+    with pytest.raises(Problem, match="predict this subject"):
+        packed_prediction(subject.label[1:], subject)
     with pytest.raises(Problem, match=r"end it in .nii.gz"):
         write_prediction(tmp_path / "p.png", subject.label, subject, like=like)
     with pytest.raises(Problem, match="cannot be written"):

@@ -1,17 +1,22 @@
 """Jobs give the same numbers wherever they run, and fail in one line."""
 
+import gzip
 import math
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 
+import nibabel as nib
 import numpy as np
 import pytest
 import torch
 from toy import toy_study
 
+from cdseg_teach.cohorts.load import load_study
+from cdseg_teach.evaluation import dsc
 from cdseg_teach.experiments import jobs, recipes, table
-from cdseg_teach.experiments.executors import executor_from, local_processes
+from cdseg_teach.experiments.executors import executor_from, local_processes, one_thread
 from cdseg_teach.experiments.facts import Remembering
 from cdseg_teach.experiments.jobs import Job, run_jobs
 from cdseg_teach.problems import Problem, RunFailed
@@ -32,12 +37,14 @@ def without_data(seed):
 
 
 def test_processes_give_the_numbers_of_this_process():
-    asked = [job("source"), job("adversarial")]
+    asked = [replace(job(name), predictions=True) for name in ("source", "adversarial")]
     here = run_jobs(asked, progress=False)
     with local_processes(2) as pool:
         there = run_jobs(asked, pool, progress=False)
     for ours, theirs in zip(here, there, strict=True):
         assert ours.rows.drop(columns="seconds").equals(theirs.rows.drop(columns="seconds"))
+        assert ours.predictions == theirs.predictions
+        assert list(ours.predictions) == list(ours.rows.subject)
 
 
 def test_one_core_needs_no_other_process():
@@ -168,3 +175,97 @@ def test_the_estimate_counts_the_source_learner_once():
 def test_how_often_the_discriminator_is_right_is_a_fact():
     (outcome,) = run_jobs([job("adversarial")], progress=False)
     assert 0 <= outcome.facts["discriminator_accuracy"] <= 1
+
+
+TURN = np.deg2rad(20)
+OBLIQUE = nib.affines.from_matvec(
+    [[np.cos(TURN), -np.sin(TURN), 0], [np.sin(TURN), np.cos(TURN), 0], [0, 0, 1]]
+    @ np.diag([-1.0, 1.3, 3.0]),
+    [4, -7, 2],
+)
+SHAPE = (44, 38, 10)
+
+
+def write_oblique(folder, people=3):
+    """Balls in larger balls, tilted, mirrored and with voxels of 1 x 1.3 x 3 mm."""
+    for number in range(people):
+        subject = folder / f"p{number}"
+        subject.mkdir(parents=True)
+        mm = nib.affines.apply_affine(OBLIQUE, np.indices(SHAPE).T).T
+        mm -= mm.mean(axis=(1, 2, 3), keepdims=True)
+        ball = np.linalg.norm(mm - number, axis=0) < 8
+        scan = nib.Nifti1Image(100.0 * (np.linalg.norm(mm, axis=0) < 14) + 50.0 * ball, OBLIQUE)
+        scan.header.set_xyzt_units("mm", "sec")
+        nib.save(scan, subject / "FLAIR.nii.gz")
+        nib.save(nib.Nifti1Image(ball.astype(np.uint8), OBLIQUE), subject / "label.nii.gz")
+
+
+def at_nearest(label, affine):
+    """A label [Z, Y, X] of that affine at each voxel of SHAPE, and where two are as near."""
+    where = nib.affines.apply_affine(np.linalg.inv(affine) @ OBLIQUE, np.indices(SHAPE).T).T
+    where = where.reshape(3, -1)
+    x, y, z = voxels = np.round(where).astype(int)
+    inside = ((voxels >= 0) & (voxels < np.reshape(label.T.shape, (3, 1)))).all(axis=0)
+    found = np.zeros(inside.shape, np.uint8)
+    found[inside] = label[z[inside], y[inside], x[inside]]
+    tie = (np.abs(np.abs(where - voxels) - 0.5) < 1e-6).any(axis=0)
+    return found.reshape(SHAPE), tie.reshape(SHAPE)
+
+
+def test_predictions_lie_on_tilted_scans_as_the_learner_made_them(tmp_path):
+    for side in ("source", "target"):
+        write_oblique(tmp_path / side)
+    studies = partial(
+        load_study, tmp_path / "source", tmp_path / "target",
+        spacing_mm=(3.0, 1.0, 1.0), plane=(48, 48),
+    )  # fmt: skip
+    asked = replace(job(studies=studies), steps=40, predictions=True)
+    (outcome,) = run_jobs([asked], progress=False)
+    study = studies(seed=0)
+    (subject,) = study.target.test
+    with one_thread():  # as a job
+        learner = recipes.learner_of("source", study, steps=40, device="cpu")
+        jobs.train(learner, 40)
+        predicted = learner.predict(subject.image)
+    assert subject.name.startswith("target-p")  # both sides have a p0, and it says which
+    file = gzip.decompress(outcome.predictions[subject.name])
+    mask = nib.Nifti1Image.from_bytes(file)
+    assert mask.shape == SHAPE
+    assert np.allclose(mask.affine, OBLIQUE, atol=1e-5)
+    assert mask.get_data_dtype() == np.uint8
+    assert mask.header.get_xyzt_units() == ("mm", "sec")
+    voxels = np.asarray(mask.dataobj)
+    expected, tie = at_nearest(predicted, subject.affine)
+    assert voxels.any()
+    assert tie.mean() < 0.05
+    assert np.array_equal(voxels[~tie], expected[~tie])
+    truth = nib.load(subject.scan.with_name("label.nii.gz"))
+    told = outcome.rows.set_index("subject").dsc[subject.name]
+    assert dsc(voxels == 1, np.asarray(truth.dataobj) == 1) == pytest.approx(told, abs=0.05)
+    assert told > 0.5
+
+
+def test_kept_outcomes_bring_their_predictions_along(tmp_path, monkeypatch):
+    asked = [replace(job(seed=seed), predictions=True) for seed in (0, 1)]
+    run_jobs(asked, progress=False, keep=tmp_path)
+    monkeypatch.setattr(jobs, "train", None)  # nothing is trained again
+    table.write_predictions(tmp_path / "masks", run_jobs(asked, progress=False, keep=tmp_path))
+    files = sorted(file.relative_to(tmp_path / "masks") for file in tmp_path.rglob("*.nii.gz"))
+    assert [str(file) for file in files] == [
+        f"source/seed-{seed}/{side}-test-{number}_prediction.nii.gz"
+        for seed in (0, 1)
+        for side in "ST"
+        for number in (0, 1)
+    ]
+
+
+def test_nothing_is_written_over(tmp_path):
+    (outcome,) = run_jobs([replace(job(), predictions=True)], progress=False)
+    with pytest.raises(Problem, match="File exists"):
+        table.write_predictions(tmp_path / "masks", [outcome, outcome])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_predictions_are_kept_only_where_they_are_asked_for():
+    (outcome,) = run_jobs([job()], progress=False)
+    assert outcome.predictions == {}
