@@ -210,14 +210,16 @@ lab
 #
 # A mask on the working grid is of no use to a colleague who opens the scan. Each voxel of the scan takes the label
 # of the nearest voxel of the grid, with the scan's own affine and header.
+#
+# From a shell, `cdseg-teach table --data FOLDER --predictions MASKS` does this for every method, seed and
+# person of the table.
 
 # %%
 person = study.target.test[0]
-scan = target / person.name.removeprefix("target-") / "SWI.nii.gz"
 mask = place / "prediction.nii.gz"
-ct.write_prediction(mask, reader.predict(person.image), person, like=scan)
+ct.write_prediction(mask, reader.predict(person.image), person)
 
-on_scan, of_scan = nib.load(mask), nib.load(scan)
+on_scan, of_scan = nib.load(mask), nib.load(person.scan)
 print("the same grid:", on_scan.shape == of_scan.shape)
 print("the same place:", np.allclose(on_scan.affine, of_scan.affine))
 

@@ -69,6 +69,19 @@ def decathlon(folder: Path, prefix: str, modalities: tuple[str, ...], *values: i
     (folder / "dataset.json").write_text(json.dumps(card))
 
 
+def brain(seed: int, csf: int, grey: int, white: int) -> nib.Nifti1Image:
+    """A label map at 4 mm, LIA as SynthSeg's: shells the size of a brain, none like another."""
+    z, y, x = np.meshgrid(*(4.0 * (np.arange(n) - n / 2) for n in (44, 48, 44)), indexing="ij")
+    a, b, c = np.random.default_rng(seed).uniform(0.95, 1.05, 3)
+    away = np.sqrt((z / (62 * a)) ** 2 + (y / (80 * b)) ** 2 + (x / (64 * c)) ** 2)
+    labels = np.select([away < 0.75, away < 0.95, away < 1.02], [white, grey, csf], 0)
+    straight = nib.Nifti1Image(labels.T.astype(np.int32), np.diag([4.0, 4, 4, 1]))
+    to_lia = nib.orientations.ornt_transform(
+        nib.orientations.io_orientation(straight.affine), nib.orientations.axcodes2ornt("LIA")
+    )
+    return straight.as_reoriented(to_lia)
+
+
 def lay_out(name: str, folder: Path) -> None:
     """The files of a set, as they lie once downloaded and unpacked."""
     if name == "open_ms":
@@ -83,6 +96,15 @@ def lay_out(name: str, folder: Path) -> None:
     elif name == "mm_whs":
         subjects = ("mr-1001", "mr-1002", "ct-1001", "ct-1002")
         by_columns(folder, name, subjects, 500, 600, 420, 550, 205)
+    elif name == "synthseg":
+        place = folder / "data" / "training_label_maps"
+        place.mkdir(parents=True)
+        for number in (1, 10, 11, 20):
+            nib.save(brain(number, 24, 3, 41), place / f"training_seg_{number:02d}.nii.gz")
+    elif name == "brainweb":
+        folder.mkdir(parents=True)
+        for number in (4, 44, 45, 54):
+            nib.save(brain(number, 1, 2, 3), folder / f"subject{number:02d}.nii.gz")
 
 
 def served(name: str, server: Server, tmp: Path) -> PublicSet:

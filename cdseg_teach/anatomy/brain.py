@@ -22,6 +22,7 @@ from torch import Tensor
 from cdseg_teach.anatomy import lesions, veins
 from cdseg_teach.anatomy.draw import generators
 from cdseg_teach.anatomy.grid import Grid
+from cdseg_teach.anatomy.lattice import on_lattice
 from cdseg_teach.anatomy.maps import TissueMaps
 from cdseg_teach.anatomy.warps import random_maps, resample
 from cdseg_teach.problems import Problem
@@ -81,7 +82,25 @@ def brain_subjects(
     grid = grid or Grid()
     draws = generators(seeds)
     where = random_maps(grid, draws, device=device)
-    healthy = resample(template(grid)[None].to(device), where)
+    return _injured(resample(template(grid)[None].to(device), where), grid, draws)
+
+
+def patients(healthy: Tensor, seeds: Sequence[int], grid: Grid | None = None) -> BrainMaps:
+    """Tissue maps of patients with these very brains: veins and lesions are drawn, nothing warped.
+
+    Parameters
+    ----------
+    healthy
+        [N, 5, Z, Y, X] on the grid's lattice, as :func:`template` gives one.
+    seeds
+        One non-negative integer a patient.
+    grid
+        The lattice, :class:`Grid` by default.
+    """
+    return _injured(healthy, grid or Grid(), generators(seeds))
+
+
+def _injured(healthy: Tensor, grid: Grid, draws: Sequence[torch.Generator]) -> BrainMaps:
     maps = dict(zip(TEMPLATE_TISSUES, healthy.unbind(1), strict=True))
     blobs = lesions.draw_lesions(maps, grid, draws)
     vein = veins.draw_veins(maps, grid, draws)
@@ -108,11 +127,19 @@ def template(grid: Grid) -> Tensor:
     152 people are squared and renormalised, which halves the width of the blurred boundaries and
     moves none.
     """
-    grey, white, outline = _on_lattice(*_icbm152(), grid)
+    grey, white, outline = on_lattice(*icbm152(), grid)
     inside = (outline > 0.5).float()
     tissues = torch.stack([grey, white, (1 - grey - white).clamp_min(0)]).square()
     tissues = tissues / tissues.sum(0).clamp_min(1e-6) * inside
-    nuclei = {name: torch.zeros_like(grey) for name in ("iron_rich", "striatum")}
+    return with_nuclei(tissues, grid)
+
+
+def with_nuclei(tissues: Tensor, grid: Grid) -> Tensor:
+    """Grey matter, white matter and CSF [3, Z, Y, X] with the deep nuclei drawn in: [5, Z, Y, X].
+
+    They are ellipsoids where they lie in MNI152, and take the place of parenchyma, never of CSF.
+    """
+    nuclei = {name: torch.zeros_like(tissues[0]) for name in ("iron_rich", "striatum")}
     for name, centre, axes in NUCLEI:
         nuclei[name] = torch.maximum(nuclei[name], _ellipsoid_pair(grid, centre, axes))
     iron, striatum = nuclei["iron_rich"], nuclei["striatum"] * (1 - nuclei["iron_rich"])
@@ -123,7 +150,7 @@ def template(grid: Grid) -> Tensor:
     )
 
 
-def _icbm152() -> tuple[Tensor, np.ndarray]:
+def icbm152() -> tuple[Tensor, np.ndarray]:
     """Grey matter, white matter, the brain's outline at 1 mm: [3, Z, Y, X], 0..1; and the affine.
 
     Read from the installed nilearn's files, not through its loaders, whose import alone takes
@@ -151,33 +178,6 @@ def _icbm152() -> tuple[Tensor, np.ndarray]:
     return torch.from_numpy(
         np.stack([grey / grey.max(), white / white.max(), t1 > 0])
     ), image.affine
-
-
-def _on_lattice(voxels: Tensor, affine: np.ndarray, grid: Grid) -> Tensor:
-    """1 mm maps [C, Z, Y, X] averaged over the lattice's voxels: [C, Z, Y, X], 0 outside.
-
-    The affine has no rotation, so that each axis is sampled about every millimetre by itself, and
-    then averaged.
-    """
-    per_voxel = [max(1, round(step)) for step in grid.fine_spacing_mm]
-    for axis in range(3):
-        size, step, k = grid.fine_shape[axis], grid.fine_spacing_mm[axis], per_voxel[axis]
-        millimetres = grid.centre_mm[axis] + step / k * (np.arange(size * k) - (size * k - 1) / 2)
-        index = (millimetres - affine[2 - axis, 3]) / affine[2 - axis, 2 - axis]
-        voxels = _interpolate(voxels, torch.from_numpy(index).float(), axis + 1)
-        voxels = voxels.unflatten(axis + 1, (size, k)).mean(axis + 2)
-    return voxels
-
-
-def _interpolate(voxels: Tensor, index: Tensor, axis: int) -> Tensor:
-    """Linear interpolation of a tensor at fractional positions along one axis, 0 outside."""
-    last = voxels.shape[axis] - 1
-    low = index.floor().clamp(0, last - 1).long()
-    weight_shape = [-1 if a == axis else 1 for a in range(voxels.ndim)]
-    weight = (index - low).clamp(0, 1).view(weight_shape)
-    inside = ((index >= 0) & (index <= last)).float().view(weight_shape)
-    below, above = voxels.index_select(axis, low), voxels.index_select(axis, low + 1)
-    return torch.lerp(below, above, weight) * inside
 
 
 def _ellipsoid_pair(

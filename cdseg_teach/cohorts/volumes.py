@@ -132,6 +132,23 @@ def read_channel(scan: Scan) -> nib.Nifti1Image:
     return image
 
 
+def read_integers(scan: Scan) -> nib.Nifti1Image:
+    """A label map as :func:`read_volume`, of whole numbers.
+
+    Raises
+    ------
+    Problem
+        As :func:`read_volume`, and for values between two integers.
+    """
+    image = read_volume(scan)
+    for plane in np.asarray(image.dataobj):  # one at a time: no second volume in memory
+        fractional = plane[plane != np.round(plane)]
+        if fractional.size:
+            what = f"label {fractional[0]:.4g} is no integer"
+            raise Problem(f"{scan}: {what}; resample masks with nearest neighbour")
+    return image
+
+
 def read_label(
     scan: Scan, structures: Sequence[str] | None, values: Mapping[int, int] | None = None
 ) -> nib.Nifti1Image:
@@ -151,13 +168,8 @@ def read_label(
     Problem
         As :func:`read_volume`, and for values that are no integers, or stand for no structure.
     """
-    image = read_volume(scan)
+    image = read_integers(scan)
     data = np.asarray(image.dataobj)
-    for plane in data:  # one at a time: no second volume in memory
-        fractional = plane[plane != np.round(plane)]
-        if fractional.size:
-            what = f"label {fractional[0]:.4g} is no integer"
-            raise Problem(f"{scan}: {what}; resample masks with nearest neighbour")
     if values is not None:
         return nib.Nifti1Image(_translated(scan, data, values), image.affine)
     last = 255 if structures is None else len(structures)

@@ -18,6 +18,7 @@ from cdseg_teach.cohorts.checks import file_problems, name_problems
 from cdseg_teach.cohorts.convert import Conversion, read_subject
 from cdseg_teach.cohorts.layout import Card, SubjectFiles, is_no_channel, with_prefix
 from cdseg_teach.cohorts.nifti import whole_folder, write_card, write_subject
+from cdseg_teach.cohorts.study import Subject
 from cdseg_teach.cohorts.volumes import reason
 from cdseg_teach.datasets.columns import Found
 from cdseg_teach.problems import Problem
@@ -70,14 +71,19 @@ class Plan:
     spacing_mm: tuple[float, float, float] = (4.0, 2.0, 2.0)
     plane: tuple[int, int] = (96, 96)
 
-    def conversion(self, domain: Domain) -> Conversion:
-        """How the subjects of a domain are read."""
+    def problems(self, files: SubjectFiles, key: str) -> Iterator[Problem]:
+        """What is wrong with a subject of a domain, by the headers of its files."""
+        channels, structures = self.domains[key].channels, tuple(self.structures)
+        yield from file_problems(files, channels, structures, headers_only=True)
+
+    def read(self, files: SubjectFiles, key: str) -> Subject:
+        """A subject of a domain, on the working grid."""
         values = dict.fromkeys(self.background, 0)
         for structure, those in enumerate(self.structures.values(), 1):
             values |= dict.fromkeys(those, structure)
-        return Conversion(
-            domain.channels, tuple(self.structures), self.spacing_mm, self.plane, values=values
-        )
+        channels, structures = self.domains[key].channels, tuple(self.structures)
+        conversion = Conversion(channels, structures, self.spacing_mm, self.plane, values=values)
+        return read_subject(files, conversion, name=files.name)
 
 
 def build_cohorts(found: Found, plan: Plan, part: Path) -> None:
@@ -103,15 +109,14 @@ def build_cohorts(found: Found, plan: Plan, part: Path) -> None:
     """
     dealt = {key: _those_of(key, found, domain) for key, domain in plan.domains.items()}
     for key, subjects in dealt.items():
-        _check(subjects, plan.conversion(plan.domains[key]))
+        _check(subjects, plan, key)
     for key, subjects in dealt.items():
-        domain, place = plan.domains[key], part / key
+        place = part / key
         place.mkdir(parents=True, exist_ok=True)
-        conversion = plan.conversion(domain)
         for subject in tqdm(subjects, f"converting {key}".strip(), unit="subject", leave=False):
-            _convert(subject, conversion, place / with_prefix(subject.name))
-        structures = conversion.structures
-        card = Card(plan.name, domain.channels, structures, plan.provenance, plan.licence, True)
+            _convert(subject, plan, key, place / with_prefix(subject.name))
+        channels, structures = plan.domains[key].channels, tuple(plan.structures)
+        card = Card(plan.name, channels, structures, plan.provenance, plan.licence, True)
         write_card(place, card)
 
 
@@ -124,10 +129,11 @@ def _those_of(key: str, found: Found, domain: Domain) -> tuple[SubjectFiles, ...
     return those
 
 
-def _check(subjects: tuple[SubjectFiles, ...], conversion: Conversion) -> None:
+def _check(subjects: tuple[SubjectFiles, ...], plan: Plan, key: str) -> None:
     """The first problem of names and headers, and how many there are."""
+    channels = plan.domains[key].channels
     problems = list(name_problems(subjects, None))
-    for what, names in (("subject", [s.name for s in subjects]), ("channel", conversion.channels)):
+    for what, names in (("subject", [s.name for s in subjects]), ("channel", channels)):
         problems += [
             Problem(f"{what} {name!r} is no file name; use letters, digits, - and _")
             for name in names
@@ -135,24 +141,22 @@ def _check(subjects: tuple[SubjectFiles, ...], conversion: Conversion) -> None:
         ]
     problems += [
         Problem(f"channel {name!r} would be read as a mask; call it otherwise")
-        for name in conversion.channels
+        for name in channels
         if is_no_channel(name)
     ]
     for subject in subjects:
-        problems += file_problems(
-            subject, conversion.channels, conversion.structures, headers_only=True
-        )
+        problems += plan.problems(subject, key)
     if problems:
         more = f" (and {len(problems) - 1} more)" if problems[1:] else ""
         raise Problem(f"{problems[0]}{more}")
 
 
-def _convert(files: SubjectFiles, conversion: Conversion, folder: Path) -> None:
+def _convert(files: SubjectFiles, plan: Plan, key: str, folder: Path) -> None:
     if folder.is_dir():
         return
-    subject = read_subject(files, conversion, name=files.name)
+    subject = plan.read(files, key)
     with whole_folder(folder) as part:
-        write_subject(part, subject, conversion.channels)
+        write_subject(part, subject, plan.domains[key].channels)
 
 
 @contextlib.contextmanager

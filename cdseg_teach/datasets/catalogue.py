@@ -10,10 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
+from cdseg_teach.datasets.anatomies import ANATOMY, Anatomies
 from cdseg_teach.datasets.build import Domain, Plan
 from cdseg_teach.datasets.fetch import RemoteFile
 from cdseg_teach.problems import Problem
+from cdseg_teach.scanners import DATA_SET_1, DATA_SET_2
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,6 @@ def _open_ms() -> PublicSet:
     root = f"https://raw.githubusercontent.com/muschellij2/open_ms_data/{commit}"
     image = "N4_noneck_reduced_winsor_regtoFLAIR_brain_N4_regtoMNI.nii.gz"
     mask = "GOLD_STANDARD_N4_noneck_reduced_winsor_regtoFLAIR_regtoMNI.nii.gz"
-    registry = (files(__package__) / "open_ms.txt").read_text(encoding="utf-8")
-    entries = [line.split(maxsplit=1) for line in registry.splitlines()]
     return PublicSet(
         name="open_ms",
         title="MS lesions, 30 patients, FLAIR, T1, T2 in MNI space (Ljubljana)",
@@ -88,10 +89,17 @@ def _open_ms() -> PublicSet:
                 f"*,label,cross_sectional/MNI/*/{mask}",
             ]
         ),
-        files=tuple(RemoteFile(path, f"{root}/{path}", checksum) for checksum, path in entries),
+        files=_of_repository(root, "open_ms.txt"),
         download_bytes=380_000_000,
         converted_bytes=40_000_000,
     )
+
+
+def _of_repository(root: str, registry: str) -> tuple[RemoteFile, ...]:
+    """The files that a registry lists, each with git's name for its content."""
+    lines = (files(__package__) / registry).read_text(encoding="utf-8").splitlines()
+    entries = [line.split(maxsplit=1) for line in lines]
+    return tuple(RemoteFile(path, f"{root}/{path}", checksum) for checksum, path in entries)
 
 
 def _decathlon(task: str, sha256: str, size: int, **more: object) -> PublicSet:
@@ -229,10 +237,90 @@ def _mm_whs() -> PublicSet:
     )
 
 
+def _our_scanners(source: tuple[str, ...], target: tuple[str, ...]) -> dict[str, Any]:
+    """Patients with the brains of a set in the lecture's two scanners, other brains in each."""
+    return {
+        "structures": {"lesion": (1,)},
+        "domains": {
+            "source": Domain(DATA_SET_1.channels, source),
+            "target": Domain(DATA_SET_2.channels, target),
+        },
+        "scanners": {"source": DATA_SET_1, "target": DATA_SET_2},
+    }
+
+
+def _synthseg() -> PublicSet:
+    """Paths and contents are those of the repository's tree at that commit.
+
+    Its labels are FreeSurfer's (`data/labels table.txt` there has those of a segmentation; of the
+    others by FreeSurfer's table: 25, 57 lesion, 30, 62 vessel, which marks the fluid around one, 77
+    hypointensity of white matter, 85 optic chiasm). Red nucleus and substantia nigra have none.
+    """
+    commit = "66342c1f05e520f3729a6d7ca1042eb7f01b6266"
+    root = f"https://raw.githubusercontent.com/BBillot/SynthSeg/{commit}"
+    maps = "data/training_label_maps/training_seg_*.nii.gz"
+    return PublicSet(
+        name="synthseg",
+        title="20 brains as label maps, patients drawn on them, seen by the lecture's scanners",
+        page="https://github.com/BBillot/SynthSeg",
+        plan=Anatomies(
+            name="synthseg",
+            **_our_scanners(("brain0?", "brain10"), ("brain1[1-9]", "brain20")),
+            tissues={
+                "grey": (3, 42, 8, 47, 10, 49, 17, 53, 18, 54),
+                "white": (2, 41, 7, 46, 16, 28, 60, 25, 57, 77, 85),
+                "csf": (4, 43, 5, 44, 14, 15, 24, 30, 62),
+                "striatum": (11, 50, 12, 51, 26, 58),
+                "iron_rich": (13, 52),
+            },
+            provenance=(
+                "simulated on the label maps of Billot et al., SynthSeg, Medical Image Analysis "
+                f"86:102789, 2023, doi 10.1016/j.media.2023.102789; BBillot/SynthSeg at {commit}"
+            ),
+            licence="Apache 2.0 for the repository; of the scans behind the maps nothing is said",
+        ),
+        study="brains 1 to 10 by gradient echo against 11 to 20 by SWI, as in notebook 02",
+        columns=f"subject,channel,path\nbrain*,{ANATOMY},{maps}",
+        files=_of_repository(root, "synthseg.txt"),
+        download_bytes=33_000_000,
+        converted_bytes=60_000_000,
+    )
+
+
+def _brainweb() -> PublicSet:
+    """Labels: of the 20 normal models, as the packages brainweb-dl and brainweb list them.
+
+    0 background, 1 CSF, 2 grey, 3 white matter, 4 fat, 5 muscle, 6 skin, 7 skull, 8 vessels, 9
+    around fat, 10 dura, 11 marrow. The deep nuclei have no label of their own and are drawn in.
+    """
+    return PublicSet(
+        name="brainweb",
+        title="20 brains of BrainWeb, patients drawn on them, seen by the lecture's scanners",
+        page="https://brainweb.bic.mni.mcgill.ca/brainweb/anatomic_normal_20.html",
+        plan=Anatomies(
+            name="brainweb",
+            **_our_scanners(
+                ("brain0?", "brain18", "brain20", "brain38", "brain4[1-4]"),
+                ("brain4[5-9]", "brain5?"),
+            ),
+            tissues={"grey": (2,), "white": (3,), "csf": (1, 8)},
+            provenance=(
+                "simulated on BrainWeb's 20 anatomical models of normal brains (Aubert-Broche et "
+                "al., IEEE TMI, 2006; its page says how to cite them)"
+            ),
+            licence="none is stated",
+        ),
+        study="ten brains by gradient echo against ten by SWI, as in notebook 02",
+        columns=f"subject,channel,path\nbrain*,{ANATOMY},subject*.nii.gz",
+        converted_bytes=60_000_000,
+    )
+
+
 @cache
 def public_sets() -> dict[str, PublicSet]:
     """Every data set of the catalogue, by name."""
-    every = (_open_ms(), _msd_brain(), _msd_heart(), _wmh(), _mm_whs())
+    real = (_open_ms(), _msd_brain(), _msd_heart(), _wmh(), _mm_whs())
+    every = (*real, _synthseg(), _brainweb())
     return {chosen.name: chosen for chosen in every}
 
 

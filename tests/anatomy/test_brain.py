@@ -11,6 +11,7 @@ from nilearn.datasets import (
 
 from cdseg_teach.anatomy import Grid, brain, brain_subjects
 from cdseg_teach.anatomy.brain import LESIONS, TISSUES, template
+from cdseg_teach.anatomy.lattice import on_lattice
 
 COARSE = Grid(shape=(8, 48, 48), spacing_mm=(12.0, 4.0, 4.0), fine=3)
 
@@ -26,7 +27,7 @@ def millilitres(fraction, grid):
 
 def test_the_template_is_what_nilearn_loads():
     """Each loader's maximum is 1; the lattice's voxel is the mean of the 2 mm around it."""
-    voxels, affine = brain._icbm152()
+    voxels, affine = brain.icbm152()
     loaders = load_mni152_gm_template, load_mni152_wm_template, load_mni152_template
     for mine, load in zip(voxels, loaders, strict=True):
         theirs = load(resolution=1)
@@ -39,9 +40,9 @@ def test_the_template_is_what_nilearn_loads():
 
 def test_the_lattice_averages_the_millimetres_in_a_voxel():
     """A voxel of 2 mm centred on a voxel of 1 mm holds that one and half of each neighbour."""
-    voxels, affine = brain._icbm152()
+    voxels, affine = brain.icbm152()
     grid = Grid()
-    white = brain._on_lattice(voxels[1:2], affine, grid)[0]
+    white = on_lattice(voxels[1:2], affine, grid)[0]
     share = torch.tensor([0.25, 0.5, 0.25])
     weights = share[:, None, None] * share[:, None] * share
     for at in ((24, 48, 60), (30, 40, 35), (20, 70, 40)):
