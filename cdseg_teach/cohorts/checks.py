@@ -16,8 +16,9 @@ from cdseg_teach.cohorts.layout import (
     CARD_FILE,
     Card,
     SubjectFiles,
-    find_subjects,
+    is_mask,
     read_card,
+    survey,
     with_prefix,
 )
 from cdseg_teach.cohorts.volumes import Scan, open_volume, read_channel, read_label
@@ -46,8 +47,9 @@ def check_cohort(folder: str | Path) -> list[Problem]:
     folder = Path(folder)
     problems: list[Problem] = []
     card = _attempt(partial(read_card, folder), problems)
-    subjects = _attempt(partial(find_subjects, folder), problems) or ()
+    subjects, misplaced = survey(folder)
     structures = card.structures if card else None
+    problems += misplaced
     problems += name_problems(subjects, card)
     for subject in subjects:
         problems += file_problems(subject, expected_channels(subjects, card), structures)
@@ -110,8 +112,9 @@ def file_problems(
     opened = {scan: _attempt(partial(open_volume, scan), problems) for scan in scans}
     images = {scan: image for scan, image in opened.items() if image is not None}
     problems += _geometry_problems(images)
-    for scan in () if headers_only else images:
-        if scan == subject.label:
+    # Which of two rivals is to be kept may depend on which of them is broken.
+    for scan in () if headers_only else (*images, *subject.spare):
+        if scan == subject.label or (scan in subject.spare and is_mask(scan.file)):
             _attempt(partial(read_label, scan, structures), problems)
         else:
             _attempt(partial(read_channel, scan), problems)

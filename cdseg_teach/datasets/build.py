@@ -20,7 +20,7 @@ from cdseg_teach.cohorts.layout import Card, SubjectFiles, is_no_channel, with_p
 from cdseg_teach.cohorts.nifti import whole_folder, write_card, write_subject
 from cdseg_teach.cohorts.volumes import reason
 from cdseg_teach.datasets.columns import Found
-from cdseg_teach.problems import Problem
+from cdseg_teach.problems import Problem, raise_first
 
 
 @dataclass(frozen=True)
@@ -142,9 +142,7 @@ def _check(subjects: tuple[SubjectFiles, ...], conversion: Conversion) -> None:
         problems += file_problems(
             subject, conversion.channels, conversion.structures, headers_only=True
         )
-    if problems:
-        more = f" (and {len(problems) - 1} more)" if problems[1:] else ""
-        raise Problem(f"{problems[0]}{more}")
+    raise_first(problems)
 
 
 def _convert(files: SubjectFiles, conversion: Conversion, folder: Path) -> None:

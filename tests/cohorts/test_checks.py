@@ -175,6 +175,20 @@ def test_every_problem_is_found_in_one_run(carded):
     assert lines(carded) == lines(carded)
 
 
+def test_of_two_rivals_the_broken_one_is_named(carded):
+    patient = carded / "patient1"
+    for name in ("FLAIR", "gt"):
+        shutil.copy(patient / f"{name}.nii.gz", patient / f"sub-1_{name}.nii.gz")
+    truncate(patient / "sub-1_FLAIR.nii.gz")
+    rewrite(patient / "sub-1_gt.nii.gz", lambda data: data * 7)
+    assert [line.split("; ")[0].split(" (")[0] for line in lines(carded)] == [
+        "patient1/FLAIR.nii.gz, patient1/sub-1_FLAIR.nii.gz: are both FLAIR",
+        "patient1/gt.nii.gz, patient1/sub-1_gt.nii.gz: are both gt",
+        "patient1/sub-1_FLAIR.nii.gz: is truncated or corrupt",
+        "patient1/sub-1_gt.nii.gz: label 7 is outside 0..1",
+    ]
+
+
 def test_a_mask_without_a_lesion_is_good(carded):
     rewrite(carded / "patient2" / "gt.nii.gz", np.zeros_like)
     assert lines(carded) == []
