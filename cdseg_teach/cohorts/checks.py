@@ -122,23 +122,30 @@ def file_problems(
 
 
 def _geometry_problems(images: dict[Scan, nib.Nifti1Image]) -> Iterator[Problem]:
-    """Volumes that do not lie on the grid of the subject's first one."""
+    """Volumes that do not lie on the grid of the subject's others, or of the first of two."""
     if not images:
         return
-    first, *others = images
+    # Of three, the one that lies elsewhere is at fault, even if it is the first.
+    first = min(images, key=lambda one: sum(bool(_apart(images, one, other)) for other in images))
+    for scan in images:
+        if what := _apart(images, first, scan):
+            yield Problem(f"{scan}: {what}")
+
+
+def _apart(images: dict[Scan, nib.Nifti1Image], first: Scan, scan: Scan) -> str:
+    """In what the grid of a volume is not that of another one, and how to mend it; else nothing."""
     shape, affine = images[first].shape[:3], images[first].affine
+    if images[scan].shape[:3] != shape:
+        what = f"has shape {images[scan].shape[:3]}, {first.file.name} {shape}"
+        return f"{what}; resample one onto the other"
     corners = np.array(
         [[x, y, z, 1] for x in (0, shape[0]) for y in (0, shape[1]) for z in (0, shape[2])]
     )
-    for scan in others:
-        if images[scan].shape[:3] != shape:
-            what = f"has shape {images[scan].shape[:3]}, {first.file.name} {shape}"
-            yield Problem(f"{scan}: {what}; resample one onto the other")
-            continue
-        away_mm = np.abs(corners @ (images[scan].affine - affine).T).max()
-        if away_mm > SAME_PLACE_MM:
-            what = f"lies up to {away_mm:.1f} mm away from {first.file.name} by its affine"
-            yield Problem(f"{scan}: {what}; register and resample it")
+    away_mm = np.abs(corners @ (images[scan].affine - affine).T).max()
+    if away_mm > SAME_PLACE_MM:
+        what = f"lies up to {away_mm:.1f} mm away from {first.file.name} by its affine"
+        return f"{what}; register and resample it"
+    return ""
 
 
 def _copies(subjects: Sequence[SubjectFiles]) -> Iterator[Problem]:

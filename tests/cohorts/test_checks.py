@@ -175,6 +175,10 @@ def test_every_problem_is_found_in_one_run(carded):
     assert lines(carded) == lines(carded)
 
 
+def shift(file: Path) -> None:
+    rewrite(file, lambda data: data, np.diag([2.0, 2.0, 2.2, 1.0]))
+
+
 def test_of_two_rivals_the_broken_one_is_named(carded):
     patient = carded / "patient1"
     for name in ("FLAIR", "gt"):
@@ -187,6 +191,12 @@ def test_of_two_rivals_the_broken_one_is_named(carded):
         "patient1/sub-1_FLAIR.nii.gz: is truncated or corrupt",
         "patient1/sub-1_gt.nii.gz: label 7 is outside 0..1",
     ]
+
+
+def test_a_volume_that_lies_elsewhere_is_at_fault_even_if_it_is_the_first(carded):
+    shift(carded / "patient1" / "FLAIR.nii.gz")
+    (line,) = lines(carded)
+    assert line.startswith("patient1/FLAIR.nii.gz: lies up to 3.2 mm away from T2.nii.gz")
 
 
 def test_a_mask_without_a_lesion_is_good(carded):
