@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from cdseg_teach.cohorts.volumes import Scan, open_volume, read_channel, read_la
 from cdseg_teach.problems import Problem
 
 SAME_PLACE_MM = 0.1
+USUAL = 0.5  # of the subjects have a channel that all should have: the shorter list is told
 
 _T = TypeVar("_T")
 
@@ -51,17 +52,34 @@ def check_cohort(folder: str | Path) -> list[Problem]:
     structures = card.structures if card else None
     problems += misplaced
     problems += name_problems(subjects, card)
+    channels = expected_channels(subjects, card, share=USUAL)
     for subject in subjects:
-        problems += file_problems(subject, expected_channels(subjects, card), structures)
+        extra = {} if card else _extra_channels(subject, channels)
+        for file in dict.fromkeys(scan.file for scan in extra.values()):
+            what = "is a channel that most others do not have"
+            problems.append(Problem(f"{Scan(file)}: {what}; remove it, or add it to all"))
+        problems += file_problems(subject, (*channels, *extra), structures)
     problems += _copies(subjects)
     return problems
 
 
-def expected_channels(subjects: Sequence[SubjectFiles], card: Card | None) -> tuple[str, ...]:
-    """The channels each subject should have: those on the card, or all that any has."""
+def expected_channels(
+    subjects: Sequence[SubjectFiles], card: Card | None, *, share: float = 0
+) -> tuple[str, ...]:
+    """The channels each subject should have: those on the card, or all that this share has."""
     if card and card.channels:
         return card.channels
-    return tuple(sorted({channel for subject in subjects for channel in subject.channels}))
+    counts = Counter(channel for subject in subjects for channel in subject.channels)
+    return tuple(sorted(name for name in counts if counts[name] >= share * len(subjects)))
+
+
+def _extra_channels(subject: SubjectFiles, channels: Sequence[str]) -> dict[str, Scan]:
+    """A subject's channels that are none of these, and no volume of one that should be 3-D."""
+    return {
+        channel: scan
+        for channel, scan in subject.channels.items()
+        if channel not in channels and channel.rpartition("-")[0] not in channels
+    }
 
 
 def name_problems(subjects: Sequence[SubjectFiles], card: Card | None) -> Iterator[Problem]:

@@ -179,6 +179,66 @@ def shift(file: Path) -> None:
     rewrite(file, lambda data: data, np.diag([2.0, 2.0, 2.2, 1.0]))
 
 
+def spoil_in_every_way(folder: Path) -> list[str]:
+    """One thing is wrong with each subject from the third on; gives what is to be said of them."""
+    two, three, four = (folder / f"sub-0{number}" for number in (2, 3, 4))
+    shutil.copy(two / "FLAIR.nii.gz", two / "sub-02_FLAIR.nii.gz")
+    for session in ("ses-a", "ses-b"):
+        (three / session / "anat").mkdir(parents=True)
+        for name in ("FLAIR", "T2", "gt"):
+            file = three / session / "anat" / f"sub-03_{session}_{name}.nii.gz"
+            shutil.copy(three / f"{name}.nii.gz", file)
+    for name in ("FLAIR", "T2", "gt"):
+        (three / f"{name}.nii.gz").unlink()
+    shutil.copy(folder / "sub-05" / "T2.nii.gz", four / "sub-05_T2.nii.gz")
+    truncate(folder / "sub-05" / "FLAIR.nii.gz")
+    rewrite(folder / "sub-06" / "T2.nii.gz", put_nan)
+    rewrite(folder / "sub-07" / "gt.nii.gz", lambda data: data * 0.5)
+    shift(folder / "sub-08" / "FLAIR.nii.gz")
+    (folder / "sub-09" / "FLAIR.nii.gz").unlink()
+    shutil.copy(folder / "sub-10" / "T2.nii.gz", folder / "sub-10" / "T1.nii.gz")
+    rewrite(folder / "sub-10" / "T1.nii.gz", lambda data: data + 1)
+    return [
+        "sub-02/FLAIR.nii.gz, sub-02/sub-02_FLAIR.nii.gz: are both FLAIR; keep one",
+        "sub-03: has sessions ses-a, ses-b; keep one",
+        "sub-04: holds sub-05_T2.nii.gz, of sub-05; ",
+        "sub-05/FLAIR.nii.gz: is truncated or corrupt",
+        "sub-06/T2.nii.gz: 2 values are not finite",
+        "sub-07/gt.nii.gz: label 0.5 is no integer; ",
+        "sub-08/FLAIR.nii.gz: lies up to 3.2 mm away from T2.nii.gz by its affine; ",
+        "sub-09/FLAIR.nii.gz: is missing; ",
+    ]
+
+
+EXTRA = "sub-10/T1.nii.gz: is a channel that most others do not have; "
+
+
+@pytest.mark.parametrize(
+    ("card", "before", "after"),
+    [
+        (None, [], [EXTRA]),
+        ("{", ["cohort.json: cannot be read as JSON "], [EXTRA]),
+        (json.dumps(GOOD_CARD), [], []),  # what is not on the card is nobody's business
+        (
+            json.dumps({**GOOD_CARD, "channels": ["T2", "T2"]}),
+            ["cohort.json: channels names something twice; "],
+            [EXTRA],
+        ),
+    ],
+    ids=["no card", "broken card", "card", "wrong card"],
+)
+def test_many_faults_are_a_line_each_in_one_run(many_scans, card, before, after):
+    expected = [*before, *spoil_in_every_way(many_scans), *after]
+    if card is not None:
+        (many_scans / "cohort.json").write_text(card)
+    found = lines(many_scans)
+    assert len(found) == len(expected)
+    for line, beginning in zip(found, expected, strict=True):
+        assert line.startswith(beginning)
+        assert "; " in line
+    assert lines(many_scans) == found
+
+
 def test_of_two_rivals_the_broken_one_is_named(carded):
     patient = carded / "patient1"
     for name in ("FLAIR", "gt"):
@@ -197,6 +257,20 @@ def test_a_volume_that_lies_elsewhere_is_at_fault_even_if_it_is_the_first(carded
     shift(carded / "patient1" / "FLAIR.nii.gz")
     (line,) = lines(carded)
     assert line.startswith("patient1/FLAIR.nii.gz: lies up to 3.2 mm away from T2.nii.gz")
+
+
+def test_a_channel_of_few_is_a_line_for_these_and_not_for_all_others(scans):
+    shutil.copy(scans / "patient1" / "T2.nii.gz", scans / "patient1" / "T2 new.nii.gz")
+    truncate(scans / "patient1" / "T2 new.nii.gz")
+    extra, broken = lines(scans)
+    assert extra.startswith("patient1/T2 new.nii.gz: is a channel that most others do not have; ")
+    assert broken.startswith("patient1/T2 new.nii.gz: is truncated")
+
+
+def test_without_a_card_a_4d_file_is_one_line(scans):
+    be_4d(scans / "patient1" / "T2.nii.gz")
+    (line,) = lines(scans)
+    assert line.startswith("patient1/T2.nii.gz: has several volumes; ")
 
 
 def test_a_mask_without_a_lesion_is_good(carded):
