@@ -7,6 +7,9 @@ The names of BIDS are understood as well: `sub-XX_FLAIR.nii.gz` in the cohort's 
 folder, in its `anat/` or `ses-YY/anat/`, is channel FLAIR of sub-XX; `sub-XX_dseg.nii.gz` or
 `sub-XX_label-lesion_mask.nii.gz` there or under `derivatives/` is its mask. Brain masks are left
 out. A file with a fourth axis holds a channel a volume: `scan.nii.gz` is scan-0, scan-1, ...
+
+Of several masks the first in the order of `LABEL_NAMES` counts, where label-lesion_mask is a label:
+it says what it shows, while fMRIPrep's dseg beside it has tissues.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ ENDINGS = (".nii.gz", ".nii")
 _SUBJECT = re.compile(r"(sub-[A-Za-z0-9]+)_(?:ses-[A-Za-z0-9]+_)?")
 DERIVED = "derivatives"  # where BIDS keeps segmentations
 _BRAIN_MASK = re.compile(r"brain_?mask", re.IGNORECASE)
+_NAMED_MASK = re.compile(r"(^|_)label-[A-Za-z0-9]+_(.*_)?mask$")
 
 
 @dataclass(frozen=True)
@@ -268,6 +272,8 @@ def kind_of_mask(stem: str) -> str | None:
     """Which of `LABEL_NAMES` a file of that name is, without ending; None for a channel's name."""
     if _BRAIN_MASK.search(stem):
         return None
+    if _NAMED_MASK.search(stem):
+        return "label"
     kind = stem if stem in LABEL_NAMES else stem.rpartition("_")[2]
     return kind if kind in LABEL_NAMES else None
 

@@ -68,6 +68,24 @@ def test_a_mask_beside_the_images_comes_before_a_derived_one(tmp_path):
     assert subject.label == Scan(tmp_path / "sub-01" / "sub-01_mask.nii.gz")
 
 
+@pytest.mark.parametrize("place", ["sub-01/anat", "derivatives/fmriprep/sub-01/anat"])
+@pytest.mark.parametrize(
+    ("names", "counts"),
+    [
+        (("dseg", "desc-brain_mask"), "dseg"),
+        (("dseg", "mask"), "dseg"),  # which says no more than that something is masked
+        (("dseg", "label-lesion_mask", "desc-brain_mask"), "label-lesion_mask"),
+        (("dseg", "space-MNI_dseg", "label-WMH_desc-1_mask"), "label-WMH_desc-1_mask"),
+        (("label", "gt", "consensus_gt", "dseg", "mask"), "label"),
+        (("gt", "consensus_gt", "dseg"), "gt"),
+    ],
+)
+def test_which_of_several_masks_counts(tmp_path, place, names, counts):
+    touch(tmp_path, "sub-01/anat/sub-01_T1w.nii.gz")
+    touch(tmp_path, *(f"{place}/sub-01_{name}.nii.gz" for name in names))
+    assert found(tmp_path) == {"sub-01": (["T1w"], f"sub-01_{counts}.nii.gz")}
+
+
 def test_two_derived_masks_are_one_too_many(tmp_path):
     touch(tmp_path, "sub-01/sub-01_FLAIR.nii.gz")
     touch(tmp_path, *(f"derivatives/rater{r}/sub-01_mask.nii.gz" for r in (2, 1)))
