@@ -74,11 +74,11 @@ def expected_channels(
 
 
 def _extra_channels(subject: SubjectFiles, channels: Sequence[str]) -> dict[str, Scan]:
-    """A subject's channels that are none of these, and no volume of one that should be 3-D."""
+    """A subject's channels that are none of these, in a file that none of these lies in."""
     return {
         channel: scan
         for channel, scan in subject.channels.items()
-        if channel not in channels and channel.rpartition("-")[0] not in channels
+        if not {channel, channel.rpartition("-")[0], f"{channel}-0"} & set(channels)
     }
 
 
@@ -115,15 +115,7 @@ def file_problems(
     headers_only: bool = False,
 ) -> Iterator[Problem]:
     """What is wrong with the files of one subject: missing ones, headers, geometry, then voxels."""
-    problems: list[Problem] = []
-    for channel in channels:
-        if channel in subject.channels:
-            continue
-        what = f"{subject.name}/{channel}.nii.gz"
-        if f"{channel}-0" in subject.channels:
-            problems.append(Problem(f"{what}: has several volumes; keep one 3-D volume in it"))
-        else:
-            problems.append(Problem(f"{what}: is missing; add it or leave out the subject"))
+    problems = list(_missing(subject, channels))
     scans = [subject.channels[channel] for channel in channels if channel in subject.channels]
     if subject.label:
         scans.append(subject.label)
@@ -137,6 +129,28 @@ def file_problems(
         else:
             _attempt(partial(read_channel, scan), problems)
     yield from problems
+
+
+def _missing(subject: SubjectFiles, channels: Sequence[str]) -> Iterator[Problem]:
+    """A line for each file that is not there, or has not the volumes that it should have."""
+    files = {}
+    for channel in channels:
+        stem = channel.rpartition("-")[0]
+        if channel not in subject.channels:
+            files[stem if f"{stem}-0" in channels else channel] = channel
+    for file, channel in files.items():
+        what = f"{subject.name}/{file}.nii.gz"
+        if file == channel and f"{file}-0" in subject.channels:
+            yield Problem(f"{what}: has several volumes; keep one 3-D volume in it")
+        elif file != channel and {file, f"{file}-0"} & subject.channels.keys():
+            # A file that cannot be opened does not say how many volumes it has.
+            problems: list[Problem] = []
+            if file in subject.channels:
+                _attempt(partial(open_volume, subject.channels[file]), problems)
+            less = Problem(f"{what}: has fewer volumes than those of others; export it whole")
+            yield from problems or [less]
+        else:
+            yield Problem(f"{what}: is missing; add it or leave out the subject")
 
 
 def _geometry_problems(images: dict[Scan, nib.Nifti1Image]) -> Iterator[Problem]:

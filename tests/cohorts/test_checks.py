@@ -273,6 +273,29 @@ def test_without_a_card_a_4d_file_is_one_line(scans):
     assert line.startswith("patient1/T2.nii.gz: has several volumes; ")
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (Path.unlink, "is missing; "),
+        (be_empty, "cannot be opened as NIfTI "),
+        (lambda file: rewrite(file, lambda data: data[..., 0]), "has fewer volumes than "),
+        (lambda file: rewrite(file, lambda data: data[..., :2]), "has fewer volumes than "),
+    ],
+    ids=["missing", "empty", "3-D", "shorter"],
+)
+@pytest.mark.parametrize("has_card", [True, False])
+def test_a_file_with_many_channels_is_one_line(scans, change, said, has_card):
+    for file in scans.glob("*/FLAIR.nii.gz"):
+        rewrite(file, lambda data: np.stack([data, data, data, data], axis=-1))
+    channels = ["T2", *(f"FLAIR-{index}" for index in range(4))]
+    if has_card:
+        (scans / "cohort.json").write_text(json.dumps({**GOOD_CARD, "channels": channels}))
+    assert lines(scans) == []
+    change(scans / "patient1" / "FLAIR.nii.gz")
+    (line,) = lines(scans)
+    assert line.startswith(f"patient1/FLAIR.nii.gz: {said}")
+
+
 def test_a_mask_without_a_lesion_is_good(carded):
     rewrite(carded / "patient2" / "gt.nii.gz", np.zeros_like)
     assert lines(carded) == []
