@@ -80,6 +80,13 @@ def test_few_subjects_are_tested_in_turn(tmp_path, capsys):
     on_t = rows[(rows.method == "source") & (rows.domain == "target")]
     assert on_t.subject.nunique() == len(on_t) == people
     assert ("too few" in printed.out) == (people < 6)
+    assert "not tested" not in printed.err
+    assert cli.main([*asked, "--seeds", "0,2"]) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if "not tested" in line]
+    left_out = ", ".join(str(fold) for fold in range(min(5, people)) if fold not in (0, 2))
+    assert len(told) == 1
+    whoever = f"whoever is in fold {left_out} of 0 to {min(5, people) - 1}"
+    assert told[0].startswith(f"note: not tested: {whoever}; ")
 
 
 def test_a_single_cohort_is_halved(tmp_path, capsys):
