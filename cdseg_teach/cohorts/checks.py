@@ -128,37 +128,51 @@ def file_problems(
             _attempt(partial(read_label, scan, structures), problems)
         else:
             _attempt(partial(read_channel, scan), problems)
-    yield from problems
+    yield from _together(problems, (*scans, *subject.spare))
+
+
+def _together(problems: Sequence[Problem], scans: Sequence[Scan]) -> Iterator[Problem]:
+    """Problems in their order; what is said of several volumes of one file in one line."""
+    files = {str(scan): str(scan.file) for scan in scans}
+    same = defaultdict(list)
+    for problem in problems:
+        name, _, what = str(problem).partition(": ")
+        same[files.get(name, name), what].append(name)
+    for (_, what), (first, *more) in same.items():
+        yield Problem(f"{first} and {len(more)} more: {what}" if more else f"{first}: {what}")
 
 
 def _missing(subject: SubjectFiles, channels: Sequence[str]) -> Iterator[Problem]:
     """A line for each file that is not there, or has not the volumes that it should have."""
-    files = {}
+    files: dict[str, bool] = {}  # whether it should have several
     for channel in channels:
         stem = channel.rpartition("-")[0]
+        several = f"{stem}-0" in channels and stem not in channels
         if channel not in subject.channels:
-            files[stem if f"{stem}-0" in channels else channel] = channel
-    for file, channel in files.items():
+            files[stem if several else channel] = several
+    for file, several in files.items():
         what = f"{subject.name}/{file}.nii.gz"
-        if file == channel and f"{file}-0" in subject.channels:
-            yield Problem(f"{what}: has several volumes; keep one 3-D volume in it")
-        elif file != channel and {file, f"{file}-0"} & subject.channels.keys():
-            # A file that cannot be opened does not say how many volumes it has.
+        if several and file in subject.channels:
+            # One that cannot be opened does not say how many volumes it has.
             problems: list[Problem] = []
-            if file in subject.channels:
-                _attempt(partial(open_volume, subject.channels[file]), problems)
-            less = Problem(f"{what}: has fewer volumes than those of others; export it whole")
+            _attempt(partial(open_volume, subject.channels[file]), problems)
+            less = Problem(f"{what}: has one volume, others more; export it whole")
             yield from problems or [less]
+        elif several and f"{file}-0" in subject.channels:
+            yield Problem(f"{what}: has fewer volumes than others; export it whole")
+        elif not several and f"{file}-0" in subject.channels:
+            yield Problem(f"{what}: has several volumes; keep one 3-D volume in it")
         else:
             yield Problem(f"{what}: is missing; add it or leave out the subject")
 
 
 def _geometry_problems(images: dict[Scan, nib.Nifti1Image]) -> Iterator[Problem]:
-    """Volumes that do not lie on the grid of the subject's others, or of the first of two."""
+    """Volumes that do not lie on the grid of most others of the subject, or of the first of two."""
     if not images:
         return
+    files = {scan.file: scan for scan in images}.values()  # volumes of one file share its grid
     # Of three, the one that lies elsewhere is at fault, even if it is the first.
-    first = min(images, key=lambda one: sum(bool(_apart(images, one, other)) for other in images))
+    first = min(files, key=lambda one: sum(bool(_apart(images, one, other)) for other in files))
     for scan in images:
         if what := _apart(images, first, scan):
             yield Problem(f"{scan}: {what}")

@@ -278,10 +278,13 @@ def test_without_a_card_a_4d_file_is_one_line(scans):
     [
         (Path.unlink, "is missing; "),
         (be_empty, "cannot be opened as NIfTI "),
-        (lambda file: rewrite(file, lambda data: data[..., 0]), "has fewer volumes than "),
+        (lambda file: rewrite(file, lambda data: data[..., 0]), "has one volume, others more; "),
         (lambda file: rewrite(file, lambda data: data[..., :2]), "has fewer volumes than "),
+        (truncate, "is truncated or corrupt "),
+        (lambda file: rewrite(file, lambda data: data[:-1]), "has shape (19, 24, 16), "),
+        (lambda file: rewrite(file, np.zeros_like), "is 0 everywhere; "),
     ],
-    ids=["missing", "empty", "3-D", "shorter"],
+    ids=["missing", "empty", "3-D", "shorter", "truncated", "shape", "zero"],
 )
 @pytest.mark.parametrize("has_card", [True, False])
 def test_a_file_with_many_channels_is_one_line(scans, change, said, has_card):
@@ -293,7 +296,24 @@ def test_a_file_with_many_channels_is_one_line(scans, change, said, has_card):
     assert lines(scans) == []
     change(scans / "patient1" / "FLAIR.nii.gz")
     (line,) = lines(scans)
-    assert line.startswith(f"patient1/FLAIR.nii.gz: {said}")
+    assert line.startswith("patient1/FLAIR.nii.gz")
+    assert f": {said}" in line
+
+
+def test_volumes_of_one_file_are_told_apart_by_what_is_wrong(scans):
+    for file in scans.glob("*/FLAIR.nii.gz"):
+        rewrite(file, lambda data: np.stack([data, data, data, data], axis=-1))
+
+    def spoil(data: np.ndarray) -> np.ndarray:
+        data[..., 1] = data[..., 3] = 0
+        data[5, 5, 5, 2] = np.nan
+        return data
+
+    rewrite(scans / "patient1" / "FLAIR.nii.gz", spoil)
+    assert [line.partition("; ")[0] for line in lines(scans)] == [
+        "patient1/FLAIR.nii.gz, volume 1 and 1 more: is 0 everywhere",
+        "patient1/FLAIR.nii.gz, volume 2: 1 values are not finite or beyond 1e30",
+    ]
 
 
 def test_a_mask_without_a_lesion_is_good(carded):
