@@ -1,6 +1,7 @@
 """The one exception for whatever its reader can mend."""
 
 import operator
+from collections.abc import Iterable
 
 
 class Problem(ValueError):
@@ -20,6 +21,28 @@ class Problem(ValueError):
 
 class RunFailed(RuntimeError):
     """A run broke off for a reason that its user did not cause: one line, and exit 1."""
+
+
+def raise_first(problems: Iterable[Problem], command: str = "") -> None:
+    """Raise the first of several problems, if any, and say how many follow it and what lists them.
+
+    Parameters
+    ----------
+    problems
+        In the order in which they are to be mended.
+    command
+        What lists all of them, where there is something.
+
+    Raises
+    ------
+    Problem
+        The first.
+    """
+    found = list(problems)
+    if found:
+        listed = f": {command}" if command else ""
+        more = f" (and {len(found) - 1} more{listed})" if found[1:] else ""
+        raise Problem(f"{found[0]}{more}")
 
 
 def checked_seed(seed: object) -> int:

@@ -11,6 +11,8 @@ from pathlib import Path
 from cdseg_teach.cli.arguments import Number, Parser, add_task, names, number, task_studies
 from cdseg_teach.problems import Problem
 
+WIDEST = 32  # characters of a column: a file with a fourth axis may have many channels
+
 #: Of simulated cohorts, by what their anatomy is derived from.
 _LICENCES = {
     "brain": "simulated from the ICBM152 2009 templates, whose terms apply",
@@ -43,7 +45,7 @@ def add_data(commands: argparse._SubParsersAction[Parser]) -> None:
     convert.add_argument("--plane", default="96,96", metavar="ROWS,COLUMNS", help="of a slice")
     convert.add_argument("--out", required=True, metavar="FOLDER", help="new or empty")
     convert.set_defaults(run=_data_convert)
-    check = actions.add_parser("check", help="say all that is wrong with a cohort")
+    check = actions.add_parser("check", help="say all that is wrong with a cohort, or who is in it")
     check.add_argument("folder", metavar="FOLDER")
     check.set_defaults(run=_data_check)
 
@@ -138,10 +140,14 @@ def _lengths(what: str, text: str, count: int, kind: Callable[[str], Number]) ->
 
 def _data_check(arguments: argparse.Namespace) -> int:
     from cdseg_teach.cohorts.checks import check_cohort
+    from cdseg_teach.cohorts.report import overview
 
     problems = check_cohort(arguments.folder)
     for problem in problems:
         print(f"cdseg-teach: {problem}", file=sys.stderr)
-    if not problems:
-        print(f"{arguments.folder}: nothing wrong")
-    return 2 if problems else 0
+    if problems:
+        return 2
+    there = overview(arguments.folder).reset_index()
+    print(f"{arguments.folder}: nothing wrong\n")
+    print(there.to_string(index=False, max_colwidth=WIDEST))
+    return 0

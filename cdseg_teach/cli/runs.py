@@ -154,7 +154,7 @@ def _run(
     study = studies(seed=seeds[0])
     if arguments.source or arguments.data:
         study.load()  # a broken volume is told now, not after the hours before its turn
-    for note in study.notes:
+    for note in (*study.notes, *_untested(seeds, studies)):
         print(f"note: {note}", file=sys.stderr)
     with executor_from(arguments.executor, len(jobs)) as executor:
         print(estimate(jobs), file=sys.stderr)
@@ -182,8 +182,22 @@ def _seeds(arguments: argparse.Namespace, studies: Studies) -> list[int]:
     """Those asked for; of own data every fold."""
     if arguments.seeds is not None:
         return [checked_seed(number("seed", text, int)) for text in names(arguments.seeds)]
-    folds = studies.keywords.get("folds") if isinstance(studies, functools.partial) else None
-    return list(range(folds or 5))
+    return list(range(_folds_of(studies) or 5))
+
+
+def _folds_of(studies: Studies) -> int | None:
+    return studies.keywords.get("folds") if isinstance(studies, functools.partial) else None
+
+
+def _untested(seeds: list[int], studies: Studies) -> list[str]:
+    """One line on the folds of a cross-validation that these seeds leave out, if there are any."""
+    folds = _folds_of(studies) or 0
+    left_out = set(range(folds)) - {seed % folds for seed in seeds if folds}
+    if not left_out:
+        return []
+    which = ", ".join(map(str, sorted(left_out)))
+    who = f"whoever is in fold {which} of 0 to {folds - 1}"
+    return [f"not tested: {who}; without --seeds everybody is"]
 
 
 def _studies(arguments: argparse.Namespace) -> Studies:

@@ -7,6 +7,9 @@ The names of BIDS are understood as well: `sub-XX_FLAIR.nii.gz` in the cohort's 
 folder, in its `anat/` or `ses-YY/anat/`, is channel FLAIR of sub-XX; `sub-XX_dseg.nii.gz` or
 `sub-XX_label-lesion_mask.nii.gz` there or under `derivatives/` is its mask. Brain masks are left
 out. A file with a fourth axis holds a channel a volume: `scan.nii.gz` is scan-0, scan-1, ...
+
+Of several masks the first in the order of `LABEL_NAMES` counts, where label-lesion_mask is a label:
+it says what it shows, while fMRIPrep's dseg beside it has tissues.
 """
 
 from __future__ import annotations
@@ -14,13 +17,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cdseg_teach.cohorts.volumes import Scan, count_volumes
-from cdseg_teach.problems import Problem
+from cdseg_teach.cohorts.volumes import Scan, count_volumes, reason
+from cdseg_teach.problems import Problem, raise_first
 
 CARD_FILE = "cohort.json"
 LABEL_NAMES = ("label", "gt", "consensus_gt", "dseg", "mask")  # the first that is there counts
@@ -29,15 +32,29 @@ ENDINGS = (".nii.gz", ".nii")
 _SUBJECT = re.compile(r"(sub-[A-Za-z0-9]+)_(?:ses-[A-Za-z0-9]+_)?")
 DERIVED = "derivatives"  # where BIDS keeps segmentations
 _BRAIN_MASK = re.compile(r"brain_?mask", re.IGNORECASE)
+_NAMED_MASK = re.compile(r"(^|_)label-[A-Za-z0-9]+_(.*_)?mask$")
 
 
 @dataclass(frozen=True)
 class SubjectFiles:
-    """The files of one subject: its channels by name, and its mask if there is one."""
+    """The files of one subject.
+
+    Parameters
+    ----------
+    name
+        Of the subject.
+    channels
+        By name.
+    label
+        Its mask, if there is one.
+    spare
+        What lies there as well and claims to be one of these; it is checked and never used.
+    """
 
     name: str
     channels: Mapping[str, Scan]
     label: Scan | None
+    spare: tuple[Scan, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,34 +93,60 @@ def find_subjects(folder: Path) -> tuple[SubjectFiles, ...]:
     Raises
     ------
     Problem
-        When there is no such folder, no subject in it, or whole cohorts instead; when two files
-        claim to be the same channel.
+        The first of what :func:`survey` finds wrong, and how many follow it.
+    """
+    subjects, problems = survey(folder)
+    raise_first(problems, check_command(folder))
+    return subjects
+
+
+def check_command(folder: Path) -> str:
+    """What lists every problem of a folder."""
+    return f"cdseg-teach data check {folder}"
+
+
+def survey(folder: Path) -> tuple[tuple[SubjectFiles, ...], list[Problem]]:
+    """The subjects of a folder, and all that is wrong with which files lie where.
+
+    Parameters
+    ----------
+    folder
+        In the layout above.
+
+    Returns
+    -------
+    Subjects as of :func:`find_subjects`; and problems, which are not raised: no such folder, no
+    subject in it, or whole cohorts instead; a subject that cannot be read, is there with two
+    sessions, holds somebody else's file, or two files that claim to be the same channel.
     """
     try:
         if folder.is_file():
-            raise Problem(f"{folder}: is a file; give a folder of subjects")
+            return (), [Problem(f"{folder}: is a file; give a folder of subjects")]
         inside = sorted(
             path
             for path in folder.iterdir()
             if path.is_dir() and path.name[0] != "." and path.name != DERIVED
         )
-        cohorts = [str(path) for path in inside if (path / CARD_FILE).is_file()]
-        files = {path.name: _volumes_of(path) for path in inside}
-        for file in _volumes_in(folder):
-            if subject := _SUBJECT.match(file.name):
-                files.setdefault(subject[1], []).append(file)
-        masks = _derived_masks(folder)
+        flat = _grouped(_volumes_in(folder), _whose)
+        masks = _grouped(_derived_masks(folder), _whose)
     except OSError as error:
-        raise Problem(
-            f"{folder}: cannot be read ({error.strerror}); give a folder of subjects"
-        ) from error
-    subjects = [_subject_files(name, files[name], masks.get(name, [])) for name in sorted(files)]
+        what = f"cannot be read ({reason(error)})"
+        return (), [Problem(f"{folder}: {what}; give a folder of subjects")]
+    subjects, problems = [], []
+    for name in sorted({*flat, *(path.name for path in inside)}):
+        try:
+            files = [*_volumes_of(folder / name), *flat.get(name, ())]
+        except OSError as error:
+            what = f"cannot be read ({reason(error)})"
+            problems.append(Problem(f"{name}: {what}; mend its permissions or copy it again"))
+            continue
+        subject, wrong = _sorted_out(name, files, masks.get(name, []), folder)
+        subjects.append(subject)
+        problems += wrong
     found = tuple(s for s in subjects if s.channels or s.label or s.name.startswith("sub-"))
-    if not found and cohorts:
-        raise Problem(f"{folder}: holds cohorts; check {', '.join(cohorts)}")
-    if not found:
-        raise Problem(f"{folder}: no subject in it; {_advice(folder)}")
-    return found
+    if not found and not problems:
+        problems.append(Problem(f"{folder}: {_instead(folder, inside)}"))
+    return found, problems
 
 
 def _volumes_in(folder: Path) -> list[Path]:
@@ -112,60 +155,127 @@ def _volumes_in(folder: Path) -> list[Path]:
 
 def _volumes_of(folder: Path) -> list[Path]:
     """The volumes of a subject's folder, and of BIDS's anat/ or ses-YY/anat/ in it."""
-    sessions = sorted(path for path in folder.glob("ses-*/anat") if path.is_dir())
-    if len(sessions) > 1:
-        names = ", ".join(path.parent.name for path in sessions)
-        raise Problem(f"{folder.name}: has sessions {names}; keep one of them")
-    anatomical = [path for path in (folder / "anat", *sessions) if path.is_dir()]
-    return [file for place in (folder, *anatomical) for file in _volumes_in(place)]
+    sessions = (folder / session / "anat" for session in _sessions(folder))
+    places = (folder, folder / "anat", *sessions)
+    return [file for place in places if place.is_dir() for file in _volumes_in(place)]
 
 
-def _derived_masks(folder: Path) -> dict[str, list[Path]]:
-    """Masks by subject under BIDS's derivatives/, where segmentations are kept."""
-    masks: dict[str, list[Path]] = {}
+def _sessions(folder: Path) -> list[str]:
+    return sorted(path.parent.name for path in folder.glob("ses-*/anat") if path.is_dir())
+
+
+def _derived_masks(folder: Path) -> list[Path]:
+    """Masks under BIDS's derivatives/, where segmentations are kept."""
     below = os.walk(folder / DERIVED)
-    for file in sorted(Path(place) / name for place, _, names in below for name in names):
-        subject = _SUBJECT.match(file.name)
-        if subject and file.name.endswith(ENDINGS) and kind_of_mask(_stem(file)):
-            masks.setdefault(subject[1], []).append(file)
-    return masks
+    files = sorted(Path(place) / name for place, _, names in below for name in names)
+    return [file for file in files if file.name.endswith(ENDINGS) and _mask(file)]
 
 
-def _subject_files(name: str, files: list[Path], derived: list[Path]) -> SubjectFiles:
-    channels: dict[str, Path] = {}
-    masks: dict[str, Path] = {}
-    for file in files:
-        stem, whose = _stem(file), _SUBJECT.match(file.name)
-        if whose and name.startswith("sub-") and whose[1] != name:
-            raise Problem(f"{name}: holds {file.name}, of {whose[1]}; move it to where it belongs")
-        if kind := kind_of_mask(stem):
-            _add(masks, kind, file, name)
-        elif not _BRAIN_MASK.search(stem):
-            _add(channels, stem, file, name)
-    if not masks:  # what lies beside the images comes first
-        for file in derived:
-            _add(masks, str(kind_of_mask(_stem(file))), file, name)
-    scans: dict[str, Scan] = {}
-    for channel, file in channels.items():
-        count = count_volumes(file)
-        if count is None:
-            scans[channel] = Scan(file)
+def _sorted_out(
+    name: str, files: list[Path], derived: list[Path], folder: Path
+) -> tuple[SubjectFiles, list[Problem]]:
+    """What each file of a subject is, and what is wrong with that; of rivals the first counts."""
+    first, *later = _sessions(folder / name) or [""]
+    strays = [f for f in files if name.startswith("sub-") and _whose(f) not in (None, name)]
+    surplus = [f for f in (*files, *derived) if _is_of(later, f) and f not in strays]
+    own, derived = ([f for f in some if f not in strays + surplus] for some in (files, derived))
+    claims = _claims(own, derived)
+    problems = []
+    if later:
+        problems.append(Problem(f"{name}: has sessions {', '.join((first, *later))}; keep one"))
+    for file in strays:
+        what = f"holds {file.name}, of {_whose(file)}"
+        problems.append(Problem(f"{name}: {what}; move it to where it belongs"))
+    problems += _rivalries(claims, folder)
+    rivals = [file for claimed in claims.values() for file in claimed[1:]]
+    return _subject_files(name, claims, strays + surplus + rivals), problems
+
+
+def _claims(own: list[Path], derived: list[Path]) -> dict[str, list[Path]]:
+    """Files by what they claim to be: a channel, or the mask that counts."""
+    # What lies beside the images comes first.
+    masks = _grouped(own, _mask) or _grouped(derived, _mask)
+    counting = [kind for kind in LABEL_NAMES if kind in masks][:1]
+    return {**_grouped(own, _channel), **{kind: masks[kind] for kind in counting}}
+
+
+def _rivalries(claims: Mapping[str, list[Path]], folder: Path) -> Iterator[Problem]:
+    """Files that claim what another one is."""
+    for what, (first, *rivals) in claims.items():
+        for rival in rivals:
+            both = f"{first.relative_to(folder)}, {rival.relative_to(folder)}"
+            yield Problem(f"{both}: are both {what}; keep one")
+
+
+def _subject_files(
+    name: str, claims: Mapping[str, list[Path]], spare: Sequence[Path]
+) -> SubjectFiles:
+    """The first that claims each, and what is left over."""
+    channels: dict[str, Scan] = {}
+    label = None
+    for what, (file, *_) in claims.items():
+        if what in LABEL_NAMES:
+            label = Scan(file)
         else:
-            scans |= {f"{channel}-{index}": Scan(file, index) for index in range(count)}
-    label = next((Scan(masks[kind]) for kind in LABEL_NAMES if kind in masks), None)
-    return SubjectFiles(name, scans, label)
+            channels |= _scans(file, what)
+    left_over = tuple(scan for file in spare for scan in _scans(file).values())
+    return SubjectFiles(name, channels, label, left_over)
 
 
-def _add(known: dict[str, Path], key: str, file: Path, name: str) -> None:
-    if key in known:
-        raise Problem(f"{name}: {known[key].name} and {file.name} are both {key}; keep one")
-    known[key] = file
+def _grouped(files: Iterable[Path], key: Callable[[Path], str | None]) -> dict[str, list[Path]]:
+    """Files by what `key` says of them, without those of which it says None."""
+    groups: dict[str, list[Path]] = {}
+    for file in files:
+        if (said := key(file)) is not None:
+            groups.setdefault(said, []).append(file)
+    return groups
+
+
+def _scans(file: Path, stem: str = "") -> dict[str, Scan]:
+    """The volumes of a file by the channels that they are: one, or one for each of a 4-D file."""
+    count = count_volumes(file)
+    if count is None:
+        return {stem: Scan(file)}
+    return {f"{stem}-{index}": Scan(file, index) for index in range(count)}
+
+
+def _whose(file: Path) -> str | None:
+    """The subject that a name of BIDS says."""
+    subject = _SUBJECT.match(file.name)
+    return subject[1] if subject else None
+
+
+def _is_of(sessions: Sequence[str], file: Path) -> bool:
+    """Whether a file belongs to one of these sessions, by its place or its name."""
+    return any(
+        file.parts[-3:-1] == (session, "anat") or f"_{session}_" in file.name
+        for session in sessions
+    )
+
+
+def is_mask(file: Path) -> bool:
+    """Whether a file's name says that it is a mask of structures."""
+    return _mask(file) is not None
+
+
+def _mask(file: Path) -> str | None:
+    return kind_of_mask(_stem(file))
+
+
+def _channel(file: Path) -> str | None:
+    """The channel that a file is; None for a mask, of structures or of the brain."""
+    stem = _stem(file)
+    return None if is_no_channel(stem) else stem
 
 
 def kind_of_mask(stem: str) -> str | None:
     """Which of `LABEL_NAMES` a file of that name is, without ending; None for a channel's name."""
+    if _BRAIN_MASK.search(stem):
+        return None
+    if _NAMED_MASK.search(stem):
+        return "label"
     kind = stem if stem in LABEL_NAMES else stem.rpartition("_")[2]
-    return kind if kind in LABEL_NAMES and not _BRAIN_MASK.search(stem) else None
+    return kind if kind in LABEL_NAMES else None
 
 
 def is_no_channel(name: str) -> bool:
@@ -181,11 +291,14 @@ def _stem(file: Path) -> str:
     return stem[subject.end() :] if subject else stem
 
 
-def _advice(folder: Path) -> str:
-    """What to do about a folder without volumes: most often it holds DICOM."""
+def _instead(folder: Path, inside: list[Path]) -> str:
+    """What a folder without subjects holds, and what to do: cohorts, or most often DICOM."""
+    cohorts = [str(path) for path in inside if (path / CARD_FILE).is_file()]
+    if cohorts:
+        return f"holds cohorts; check {', '.join(cohorts)}"
     if any(folder.rglob("*.dcm")):
-        return "convert its DICOM files, as with dcm2niix -z y -o OUT IN"
-    return "put volumes into <subject>/<channel>.nii.gz"
+        return "no subject in it; convert its DICOM files, as with dcm2niix -z y -o OUT IN"
+    return "no subject in it; put volumes into <subject>/<channel>.nii.gz"
 
 
 def read_card(folder: Path) -> Card | None:

@@ -14,6 +14,7 @@ from cdseg_teach.cohorts.layout import (
     SPLIT_NAMES,
     Card,
     SubjectFiles,
+    check_command,
     find_subjects,
     read_card,
     with_prefix,
@@ -26,7 +27,7 @@ from cdseg_teach.cohorts.splits import (
     split_by_subject,
 )
 from cdseg_teach.cohorts.study import Cohort, Split, Study
-from cdseg_teach.problems import Problem, checked_seed
+from cdseg_teach.problems import Problem, checked_seed, raise_first
 
 STRUCTURES = ("lesion",)  # what a mask shows where no cohort.json says it
 
@@ -194,7 +195,7 @@ def _sides(
         if names is None and source.resolve() == target.resolve():
             names = {with_prefix(subject.name) for subject in subjects} - (others or set())
         card = read_card(folder)
-        raise_first(name_problems(subjects, card), folder)
+        raise_first(name_problems(subjects, card), check_command(folder))
         chosen = _chosen(folder, subjects, names)
         sides.append(_Side(role, folder, card, chosen, expected_channels(subjects, card)))
     return sides[0], sides[1]
@@ -291,15 +292,7 @@ def _check(side: _Side, conversion: Conversion) -> None:
         if side.role == "source" and subject.label is None:
             what = f"{subject.name}/label.nii.gz: is missing"
             problems.append(Problem(f"{what}; give a mask, since the source is learned from"))
-    raise_first(problems, side.folder)
-
-
-def raise_first(problems: Iterable[Problem], folder: Path) -> None:
-    """Raise the first of a folder's problems, if any, and say how many follow it."""
-    found = list(problems)
-    if found:
-        more = f" (and {len(found) - 1} more: cdseg-teach data check {folder})" if found[1:] else ""
-        raise Problem(f"{found[0]}{more}")
+    raise_first(problems, check_command(side.folder))
 
 
 def _cohort(

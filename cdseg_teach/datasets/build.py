@@ -21,7 +21,7 @@ from cdseg_teach.cohorts.nifti import whole_folder, write_card, write_subject
 from cdseg_teach.cohorts.study import Subject
 from cdseg_teach.cohorts.volumes import reason
 from cdseg_teach.datasets.columns import Found
-from cdseg_teach.problems import Problem
+from cdseg_teach.problems import Problem, raise_first
 
 
 @dataclass(frozen=True)
@@ -146,9 +146,7 @@ def _check(subjects: tuple[SubjectFiles, ...], plan: Plan, key: str) -> None:
     ]
     for subject in subjects:
         problems += plan.problems(subject, key)
-    if problems:
-        more = f" (and {len(problems) - 1} more)" if problems[1:] else ""
-        raise Problem(f"{problems[0]}{more}")
+    raise_first(problems)
 
 
 def _convert(files: SubjectFiles, plan: Plan, key: str, folder: Path) -> None:

@@ -84,6 +84,13 @@ def test_few_subjects_are_tested_in_turn(tmp_path, capsys):
     for method in ("source", "batch_statistics"):
         of_t = sorted(file.name for file in Path("masks", method).glob("seed-*/sub-T-*"))
         assert of_t == [f"{name}_prediction.nii.gz" for name in sorted(on_t.subject)]
+    assert "not tested" not in printed.err
+    assert cli.main([*asked, "--seeds", "0,2", "--predictions", "others"]) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if "not tested" in line]
+    left_out = ", ".join(str(fold) for fold in range(min(5, people)) if fold not in (0, 2))
+    assert len(told) == 1
+    whoever = f"whoever is in fold {left_out} of 0 to {min(5, people) - 1}"
+    assert told[0].startswith(f"note: not tested: {whoever}; ")
 
 
 def dsc_of_files(rows, scans, masks="masks"):
@@ -317,6 +324,31 @@ def test_data_check_names_every_culprit(tmp_path, capsys):
     assert f"{first.name}/two.nii.gz: is missing" in lines[0]
     assert f"{second.name}/one.nii.gz" in lines[1]
     assert gzip.decompress(whole)  # the file was good before
+
+
+def test_data_check_prints_who_is_there_where_nothing_is_wrong(tmp_path, capsys):
+    write_study(SMALL(), tmp_path / "toy")
+    people = sorted(file.name for file in (tmp_path / "toy" / "source").glob("sub-*"))
+    assert cli.main(["data", "check", "toy/source"]) == 0
+    first, empty, head, *rows = capsys.readouterr().out.splitlines()
+    assert (first, empty) == ("toy/source: nothing wrong", "")
+    for column in ("subject", "channels", "voxels", "spacing (mm)", "axes", "label (ml)"):
+        assert column in head
+    assert [row.split()[0] for row in rows] == people
+    assert all("one, two" in row for row in rows)
+    write_dynamic(tmp_path / "dynamic", volumes=40)
+    assert cli.main(["data", "check", "dynamic"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 100
+    (tmp_path / "dynamic" / "p1" / "scan.nii.gz").write_bytes(b"")
+    assert cli.main(["data", "check", "dynamic"]) == 2
+    assert capsys.readouterr().out == ""
+
+
+def write_dynamic(folder: Path, volumes: int) -> None:
+    for number in range(2):
+        (folder / f"p{number}").mkdir(parents=True)
+        data = np.random.default_rng(number).uniform(1, 2, (4, 5, 6, volumes)).astype(np.float32)
+        nib.save(nib.Nifti1Image(data, np.eye(4)), folder / f"p{number}" / "scan.nii.gz")
 
 
 @pytest.mark.parametrize(("right", "status"), [(True, 0), (False, 1)])

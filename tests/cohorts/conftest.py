@@ -32,11 +32,19 @@ def make_subject() -> MakeSubject:
 @pytest.fixture
 def scans(tmp_path: Path) -> Path:
     """A folder as it comes from elsewhere: three patients, FLAIR and T2 and a mask called gt."""
-    folder = tmp_path / "scans"
-    for number in range(3):
-        patient = folder / f"patient{number}"
-        patient.mkdir(parents=True)
-        write_patient(patient, seed=number)
+    return write_patients(tmp_path / "scans", [f"patient{number}" for number in range(3)])
+
+
+@pytest.fixture
+def many_scans(tmp_path: Path) -> Path:
+    """Eleven such patients, called as in BIDS."""
+    return write_patients(tmp_path / "many", [f"sub-{number:02d}" for number in range(11)])
+
+
+def write_patients(folder: Path, names: list[str]) -> Path:
+    for seed, name in enumerate(names):
+        (folder / name).mkdir(parents=True)
+        write_patient(folder / name, seed=seed)
     return folder
 
 

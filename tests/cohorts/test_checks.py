@@ -175,6 +175,147 @@ def test_every_problem_is_found_in_one_run(carded):
     assert lines(carded) == lines(carded)
 
 
+def shift(file: Path) -> None:
+    rewrite(file, lambda data: data, np.diag([2.0, 2.0, 2.2, 1.0]))
+
+
+def spoil_in_every_way(folder: Path) -> list[str]:
+    """One thing is wrong with each subject from the third on; gives what is to be said of them."""
+    two, three, four = (folder / f"sub-0{number}" for number in (2, 3, 4))
+    shutil.copy(two / "FLAIR.nii.gz", two / "sub-02_FLAIR.nii.gz")
+    for session in ("ses-a", "ses-b"):
+        (three / session / "anat").mkdir(parents=True)
+        for name in ("FLAIR", "T2", "gt"):
+            file = three / session / "anat" / f"sub-03_{session}_{name}.nii.gz"
+            shutil.copy(three / f"{name}.nii.gz", file)
+    for name in ("FLAIR", "T2", "gt"):
+        (three / f"{name}.nii.gz").unlink()
+    shutil.copy(folder / "sub-05" / "T2.nii.gz", four / "sub-05_T2.nii.gz")
+    truncate(folder / "sub-05" / "FLAIR.nii.gz")
+    rewrite(folder / "sub-06" / "T2.nii.gz", put_nan)
+    rewrite(folder / "sub-07" / "gt.nii.gz", lambda data: data * 0.5)
+    shift(folder / "sub-08" / "FLAIR.nii.gz")
+    (folder / "sub-09" / "FLAIR.nii.gz").unlink()
+    shutil.copy(folder / "sub-10" / "T2.nii.gz", folder / "sub-10" / "T1.nii.gz")
+    rewrite(folder / "sub-10" / "T1.nii.gz", lambda data: data + 1)
+    return [
+        "sub-02/FLAIR.nii.gz, sub-02/sub-02_FLAIR.nii.gz: are both FLAIR; keep one",
+        "sub-03: has sessions ses-a, ses-b; keep one",
+        "sub-04: holds sub-05_T2.nii.gz, of sub-05; ",
+        "sub-05/FLAIR.nii.gz: is truncated or corrupt",
+        "sub-06/T2.nii.gz: 2 values are not finite",
+        "sub-07/gt.nii.gz: label 0.5 is no integer; ",
+        "sub-08/FLAIR.nii.gz: lies up to 3.2 mm away from T2.nii.gz by its affine; ",
+        "sub-09/FLAIR.nii.gz: is missing; ",
+    ]
+
+
+EXTRA = "sub-10/T1.nii.gz: is a channel that most others do not have; "
+
+
+@pytest.mark.parametrize(
+    ("card", "before", "after"),
+    [
+        (None, [], [EXTRA]),
+        ("{", ["cohort.json: cannot be read as JSON "], [EXTRA]),
+        (json.dumps(GOOD_CARD), [], []),  # what is not on the card is nobody's business
+        (
+            json.dumps({**GOOD_CARD, "channels": ["T2", "T2"]}),
+            ["cohort.json: channels names something twice; "],
+            [EXTRA],
+        ),
+    ],
+    ids=["no card", "broken card", "card", "wrong card"],
+)
+def test_many_faults_are_a_line_each_in_one_run(many_scans, card, before, after):
+    expected = [*before, *spoil_in_every_way(many_scans), *after]
+    if card is not None:
+        (many_scans / "cohort.json").write_text(card)
+    found = lines(many_scans)
+    assert len(found) == len(expected)
+    for line, beginning in zip(found, expected, strict=True):
+        assert line.startswith(beginning)
+        assert "; " in line
+    assert lines(many_scans) == found
+
+
+def test_of_two_rivals_the_broken_one_is_named(carded):
+    patient = carded / "patient1"
+    for name in ("FLAIR", "gt"):
+        shutil.copy(patient / f"{name}.nii.gz", patient / f"sub-1_{name}.nii.gz")
+    truncate(patient / "sub-1_FLAIR.nii.gz")
+    rewrite(patient / "sub-1_gt.nii.gz", lambda data: data * 7)
+    assert [line.split("; ")[0].split(" (")[0] for line in lines(carded)] == [
+        "patient1/FLAIR.nii.gz, patient1/sub-1_FLAIR.nii.gz: are both FLAIR",
+        "patient1/gt.nii.gz, patient1/sub-1_gt.nii.gz: are both gt",
+        "patient1/sub-1_FLAIR.nii.gz: is truncated or corrupt",
+        "patient1/sub-1_gt.nii.gz: label 7 is outside 0..1",
+    ]
+
+
+def test_a_volume_that_lies_elsewhere_is_at_fault_even_if_it_is_the_first(carded):
+    shift(carded / "patient1" / "FLAIR.nii.gz")
+    (line,) = lines(carded)
+    assert line.startswith("patient1/FLAIR.nii.gz: lies up to 3.2 mm away from T2.nii.gz")
+
+
+def test_a_channel_of_few_is_a_line_for_these_and_not_for_all_others(scans):
+    shutil.copy(scans / "patient1" / "T2.nii.gz", scans / "patient1" / "T2 new.nii.gz")
+    truncate(scans / "patient1" / "T2 new.nii.gz")
+    extra, broken = lines(scans)
+    assert extra.startswith("patient1/T2 new.nii.gz: is a channel that most others do not have; ")
+    assert broken.startswith("patient1/T2 new.nii.gz: is truncated")
+
+
+def test_without_a_card_a_4d_file_is_one_line(scans):
+    be_4d(scans / "patient1" / "T2.nii.gz")
+    (line,) = lines(scans)
+    assert line.startswith("patient1/T2.nii.gz: has several volumes; ")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (Path.unlink, "is missing; "),
+        (be_empty, "cannot be opened as NIfTI "),
+        (lambda file: rewrite(file, lambda data: data[..., 0]), "has one volume, others more; "),
+        (lambda file: rewrite(file, lambda data: data[..., :2]), "has fewer volumes than "),
+        (truncate, "is truncated or corrupt "),
+        (lambda file: rewrite(file, lambda data: data[:-1]), "has shape (19, 24, 16), "),
+        (lambda file: rewrite(file, np.zeros_like), "is 0 everywhere; "),
+    ],
+    ids=["missing", "empty", "3-D", "shorter", "truncated", "shape", "zero"],
+)
+@pytest.mark.parametrize("has_card", [True, False])
+def test_a_file_with_many_channels_is_one_line(scans, change, said, has_card):
+    for file in scans.glob("*/FLAIR.nii.gz"):
+        rewrite(file, lambda data: np.stack([data, data, data, data], axis=-1))
+    channels = ["T2", *(f"FLAIR-{index}" for index in range(4))]
+    if has_card:
+        (scans / "cohort.json").write_text(json.dumps({**GOOD_CARD, "channels": channels}))
+    assert lines(scans) == []
+    change(scans / "patient1" / "FLAIR.nii.gz")
+    (line,) = lines(scans)
+    assert line.startswith("patient1/FLAIR.nii.gz")
+    assert f": {said}" in line
+
+
+def test_volumes_of_one_file_are_told_apart_by_what_is_wrong(scans):
+    for file in scans.glob("*/FLAIR.nii.gz"):
+        rewrite(file, lambda data: np.stack([data, data, data, data], axis=-1))
+
+    def spoil(data: np.ndarray) -> np.ndarray:
+        data[..., 1] = data[..., 3] = 0
+        data[5, 5, 5, 2] = np.nan
+        return data
+
+    rewrite(scans / "patient1" / "FLAIR.nii.gz", spoil)
+    assert [line.partition("; ")[0] for line in lines(scans)] == [
+        "patient1/FLAIR.nii.gz, volume 1 and 1 more: is 0 everywhere",
+        "patient1/FLAIR.nii.gz, volume 2: 1 values are not finite or beyond 1e30",
+    ]
+
+
 def test_a_mask_without_a_lesion_is_good(carded):
     rewrite(carded / "patient2" / "gt.nii.gz", np.zeros_like)
     assert lines(carded) == []

@@ -6,8 +6,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from cdseg_teach.cohorts import layout
 from cdseg_teach.cohorts.convert import Conversion, read_subject
-from cdseg_teach.cohorts.layout import find_subjects
+from cdseg_teach.cohorts.layout import find_subjects, survey
 from cdseg_teach.cohorts.load import load_study
 from cdseg_teach.cohorts.volumes import Scan, count_volumes, read_channel
 from cdseg_teach.problems import Problem
@@ -67,6 +68,24 @@ def test_a_mask_beside_the_images_comes_before_a_derived_one(tmp_path):
     assert subject.label == Scan(tmp_path / "sub-01" / "sub-01_mask.nii.gz")
 
 
+@pytest.mark.parametrize("place", ["sub-01/anat", "derivatives/fmriprep/sub-01/anat"])
+@pytest.mark.parametrize(
+    ("names", "counts"),
+    [
+        (("dseg", "desc-brain_mask"), "dseg"),
+        (("dseg", "mask"), "dseg"),  # which says no more than that something is masked
+        (("dseg", "label-lesion_mask", "desc-brain_mask"), "label-lesion_mask"),
+        (("dseg", "space-MNI_dseg", "label-WMH_desc-1_mask"), "label-WMH_desc-1_mask"),
+        (("label", "gt", "consensus_gt", "dseg", "mask"), "label"),
+        (("gt", "consensus_gt", "dseg"), "gt"),
+    ],
+)
+def test_which_of_several_masks_counts(tmp_path, place, names, counts):
+    touch(tmp_path, "sub-01/anat/sub-01_T1w.nii.gz")
+    touch(tmp_path, *(f"{place}/sub-01_{name}.nii.gz" for name in names))
+    assert found(tmp_path) == {"sub-01": (["T1w"], f"sub-01_{counts}.nii.gz")}
+
+
 def test_two_derived_masks_are_one_too_many(tmp_path):
     touch(tmp_path, "sub-01/sub-01_FLAIR.nii.gz")
     touch(tmp_path, *(f"derivatives/rater{r}/sub-01_mask.nii.gz" for r in (2, 1)))
@@ -104,6 +123,43 @@ def test_two_files_of_one_channel_are_one_too_many(tmp_path, names):
     touch(tmp_path, *(f"sub-1/{name}" for name in names))
     with pytest.raises(Problem, match="are both FLAIR; keep one"):
         find_subjects(tmp_path)
+
+
+def test_all_of_it_is_found_at_once_and_the_first_of_rivals_counts(tmp_path):
+    touch(tmp_path, "sub-1/FLAIR.nii", "sub-1/FLAIR.nii.gz", "sub-1/sub-2_T2.nii")
+    touch(tmp_path, *(f"sub-2/ses-{s}/anat/sub-2_ses-{s}_T1w.nii.gz" for s in "ab"))
+    touch(tmp_path, *(f"derivatives/rater/sub-2_ses-{s}_mask.nii.gz" for s in "ab"))
+    touch(tmp_path, "sub-3/anat/sub-3_FLAIR.nii", "sub-3_FLAIR.nii")
+    subjects, problems = survey(tmp_path)
+    assert [str(problem) for problem in problems] == [
+        "sub-1: holds sub-2_T2.nii, of sub-2; move it to where it belongs",
+        "sub-1/FLAIR.nii, sub-1/FLAIR.nii.gz: are both FLAIR; keep one",
+        "sub-2: has sessions ses-a, ses-b; keep one",
+        "sub-3/anat/sub-3_FLAIR.nii, sub-3_FLAIR.nii: are both FLAIR; keep one",
+    ]
+    first, second, third = subjects
+    assert [scan.file.name for scan in first.channels.values()] == ["FLAIR.nii"]
+    assert [scan.file.name for scan in first.spare] == ["sub-2_T2.nii", "FLAIR.nii.gz"]
+    assert second.channels["T1w"].file.name == "sub-2_ses-a_T1w.nii.gz"
+    assert second.label.file.name == "sub-2_ses-a_mask.nii.gz"
+    assert third.channels["FLAIR"].file.parent.name == "anat"
+    with pytest.raises(Problem, match=r"of sub-2; .* \(and 3 more: cdseg-teach data check"):
+        find_subjects(tmp_path)
+
+
+def test_a_subject_that_cannot_be_read_does_not_hide_the_others(tmp_path, monkeypatch):
+    touch(tmp_path, "p1/FLAIR.nii", "p2/FLAIR.nii", "p3/FLAIR.nii")
+    read = layout._volumes_in
+
+    def refuse(folder: Path) -> list[Path]:
+        if folder.name == "p2":
+            raise PermissionError(13, "Permission denied")
+        return read(folder)
+
+    monkeypatch.setattr(layout, "_volumes_in", refuse)
+    subjects, (problem,) = survey(tmp_path)
+    assert [subject.name for subject in subjects] == ["p1", "p3"]
+    assert str(problem).startswith("p2: cannot be read (Permission denied); ")
 
 
 def test_names_with_spaces_and_other_letters(tmp_path):

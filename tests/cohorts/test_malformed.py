@@ -16,6 +16,7 @@ import pytest
 
 from cdseg_teach.cohorts.checks import check_cohort
 from cdseg_teach.cohorts.load import load_study
+from cdseg_teach.cohorts.report import overview
 from cdseg_teach.cohorts.volumes import MAX_VOXELS
 from cdseg_teach.problems import Problem
 
@@ -256,6 +257,7 @@ def test_memory_holds_two_copies_of_a_volume_at_most(cohort):
     tracemalloc.start()
     try:
         assert check_cohort(cohort) == []
+        assert len(overview(cohort)) == 3  # which `data check` prints then
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
