@@ -64,7 +64,7 @@ def _add_run_options(parser: argparse.ArgumentParser, out: str) -> None:
             metavar="A,...",
             help="of own data, paired in order; default: as both cohort.json list them, or by name",
         )
-    parser.add_argument("--seeds", metavar="0,1,...", help="default: 0,1,2,3,4, or all folds")
+    parser.add_argument("--seeds", metavar="0,1,...", help="default: 0 to 4, or all folds")
     parser.add_argument(
         "--steps", type=int, metavar="N", help="of each method's training or adaptation"
     )
@@ -179,10 +179,14 @@ def _check_predictions(folder: Path, files: Sequence[Path]) -> None:
 
 
 def _seeds(arguments: argparse.Namespace, studies: Studies) -> list[int]:
-    """Those asked for; of own data every fold."""
+    """Those asked for; of own data every fold, and one where a single person is tested."""
     if arguments.seeds is not None:
         return [checked_seed(number("seed", text, int)) for text in names(arguments.seeds)]
-    return list(range(_folds_of(studies) or 5))
+    folds = _folds_of(studies)
+    if arguments.data and not folds and len(studies(seed=0).target.splits["test"].names) == 1:
+        print("one person is tested: seed 0 alone; --seeds 0,1,2 trains again", file=sys.stderr)
+        return [0]
+    return list(range(folds or 5))
 
 
 def _folds_of(studies: Studies) -> int | None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -91,6 +92,24 @@ def test_few_subjects_are_tested_in_turn(tmp_path, capsys):
     assert len(told) == 1
     whoever = f"whoever is in fold {left_out} of 0 to {min(5, people) - 1}"
     assert told[0].startswith(f"note: not tested: {whoever}; ")
+
+
+def test_where_one_person_is_tested_it_trains_once(tmp_path, capsys):
+    write_study(SMALL(), tmp_path / "toy")
+    for card in tmp_path.glob("toy/*/cohort.json"):
+        content = json.loads(card.read_text())
+        card.write_text(json.dumps(content | {"splits": {}}))
+    _, *others = sorted(tmp_path.glob("toy/target/sub-*"))
+    for folder in others:
+        shutil.rmtree(folder)
+    asked = ["table", "--data", "toy", "--steps", "1", "--methods", "source"]
+    assert cli.main(asked) == 0
+    printed = capsys.readouterr()
+    assert "one person is tested: seed 0 alone" in printed.err
+    assert set(pd.read_csv("results.csv").seed) == {0}
+    assert cli.main([*asked, "--seeds", "1,2"]) == 0
+    assert set(pd.read_csv("results.csv").seed) == {1, 2}
+    assert "seed 0 alone" not in capsys.readouterr().err
 
 
 def dsc_of_files(rows, scans, masks="masks"):
