@@ -152,7 +152,7 @@ def _run(
     if predictions is not None:
         _check_predictions(predictions, (out, methods))
     study = studies(seed=seeds[0])
-    if arguments.source or arguments.data:
+    if _is_own(arguments):
         study.load()  # a broken volume is told now, not after the hours before its turn
     for note in (*study.notes, *_untested(seeds, studies)):
         print(f"note: {note}", file=sys.stderr)
@@ -183,10 +183,14 @@ def _seeds(arguments: argparse.Namespace, studies: Studies) -> list[int]:
     if arguments.seeds is not None:
         return [checked_seed(number("seed", text, int)) for text in names(arguments.seeds)]
     folds = _folds_of(studies)
-    if arguments.data and not folds and len(studies(seed=0).target.splits["test"].names) == 1:
+    if _is_own(arguments) and not folds and len(studies(seed=0).target.splits["test"].names) == 1:
         print("one person is tested: seed 0 alone; --seeds 0,1,2 trains again", file=sys.stderr)
         return [0]
     return list(range(folds or 5))
+
+
+def _is_own(arguments: argparse.Namespace) -> bool:
+    return bool(arguments.source or arguments.data)
 
 
 def _folds_of(studies: Studies) -> int | None:
@@ -216,7 +220,7 @@ def _studies(arguments: argparse.Namespace) -> Studies:
             )
         of_source, of_target = (None if text is None else tuple(names(text)) for text in channels)
         folds = arguments.folds
-        if arguments.data and folds is None:
+        if folds is None:
             folds = _folds_for(source, target)
         return functools.partial(
             _own_study,

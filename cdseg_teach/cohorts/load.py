@@ -19,6 +19,7 @@ from cdseg_teach.cohorts.layout import (
     read_card,
     with_prefix,
 )
+from cdseg_teach.cohorts.namesakes import copies, namesakes
 from cdseg_teach.cohorts.splits import (
     FEWEST_TESTED,
     TEST_SHARE,
@@ -90,7 +91,8 @@ def load_study(
     seed
         Deals subjects out to train, validation and test where cohort.json does not. A single source
         subject is trained on, a single target subject is tested on; target subjects without a label
-        are only adapted to.
+        are only adapted to. A name that both folders have counts as one person: never learned from
+        in one and tested in the other.
 
     Returns
     -------
@@ -120,9 +122,9 @@ def load_study(
             warnings.warn(note, stacklevel=2)
     else:
         channels = _chosen_channels(*sides, source_channels, target_channels)
-    prefixed = _namesakes(*sides)
-    cohorts = []
-    for side, names in zip(sides, channels, strict=True):
+    shared = _shared(*sides)
+    cohorts, dealing = [], []
+    for side, names, both in zip(sides, channels, shared, strict=True):
         conversion = Conversion(
             names,
             _structures(side, structures),
@@ -131,10 +133,11 @@ def load_study(
             bool(side.card and side.card.prepared),
         )
         _check(side, conversion)
-        dealt = _dealt(side, seed, folds, carded=not halved)
-        cohort = _cohort(side, conversion, dealt, prefixed)
+        dealing.append(_dealt(side, seed, folds, both, carded=not halved))
+        cohort = _cohort(side, conversion, dealing[-1], prefixed=bool(both))
         cohorts.append(cohort)
         notes += _notes(side, cohort)
+    notes += _namesake_notes(shared[0], *dealing)
     shifted = tuple(i for i, pair in enumerate(zip(*channels, strict=True)) if pair[0] != pair[1])
     return Study("own data", seed, cohorts[0], cohorts[1], shifted, tuple(notes))
 
@@ -249,7 +252,9 @@ def _unused_channels(
         for name in side.available
         if name not in used
     ]
-    return [f"not used: {', '.join(unused)}"] if unused else []
+    lonely = [set(side.available) - set(used) for side, used in zip(sides, channels, strict=True)]
+    cure = "; to pair them, name source_channels and target_channels" if all(lonely) else ""
+    return [f"not used: {', '.join(unused)}{cure}"] if unused else []
 
 
 def _chosen_channels(
@@ -275,11 +280,36 @@ def _structures(side: _Side, given: Sequence[str] | None) -> tuple[str, ...]:
     return side.card.structures if side.card else STRUCTURES
 
 
-def _namesakes(source: _Side, target: _Side) -> bool:
-    """Whether two folders use a name for two people: every data set has a sub-01."""
+def _shared(source: _Side, target: _Side) -> tuple[frozenset[str], frozenset[str]]:
+    """The names that two folders have both, as each writes them.
+
+    They may be two people, as every data set has a sub-01, or one in two scanners.
+
+    Raises
+    ------
+    Problem
+        When one person has two names, by a volume that is a copy of another.
+    """
     if source.folder.resolve() == target.folder.resolve():
-        return False
-    return bool({s.name for s in source.subjects} & {s.name for s in target.subjects})
+        return frozenset(), frozenset()
+    raise_first(list(copies(source.subjects, target.subjects)))
+    ours, theirs = ([s.name for s in side.subjects] for side in (source, target))
+    return namesakes(ours, theirs), namesakes(theirs, ours)
+
+
+def _namesake_notes(
+    shared: frozenset[str], ours: dict[str, tuple[str, ...]], theirs: dict[str, tuple[str, ...]]
+) -> list[str]:
+    """What was done about names that are in both folders, and whom it does not keep apart."""
+    if not shared:
+        return []
+    names = "a name is" if len(shared) == 1 else f"{len(shared)} names are"
+    notes = [f"{names} in both folders, dealt out as one person in two scanners"]
+    leaking = sorted(namesakes(ours["train"], theirs["test"]))
+    if leaking:
+        whom = ", ".join(leaking)
+        notes.append(f"{whom}: learned from in S and tested in T; rename them if they are others")
+    return notes
 
 
 def _check(side: _Side, conversion: Conversion) -> None:
@@ -296,7 +326,7 @@ def _check(side: _Side, conversion: Conversion) -> None:
 
 
 def _cohort(
-    side: _Side, conversion: Conversion, dealt: dict[str, tuple[str, ...]], prefixed: bool
+    side: _Side, conversion: Conversion, dealt: dict[str, tuple[str, ...]], *, prefixed: bool
 ) -> Cohort:
     files = {subject.name: subject for subject in side.subjects}
     prefix = f"{side.role}-" if prefixed else ""
@@ -319,14 +349,14 @@ def _cohort(
 
 
 def _dealt(
-    side: _Side, seed: int, folds: int | None, *, carded: bool
+    side: _Side, seed: int, folds: int | None, shared: frozenset[str], *, carded: bool
 ) -> dict[str, tuple[str, ...]]:
     """Names by split: a fold, as cohort.json says, or by the seed; without a label: to adapt to."""
     labelled = [subject.name for subject in side.subjects if subject.label]
     unlabelled = [subject.name for subject in side.subjects if not subject.label]
     first = "train" if side.role == "source" else "test"
     if folds is not None:
-        dealt = fold_by_subject(labelled, fold=seed, folds=folds, first=first)
+        dealt = fold_by_subject(labelled, fold=seed, folds=folds, first=first, shared=shared)
     elif carded and side.card and side.card.splits:
         said = side.card.splits
         dealt = {
@@ -334,7 +364,7 @@ def _dealt(
             for key in SPLIT_NAMES
         }
     else:
-        dealt = split_by_subject(labelled, seed=seed, first=first)
+        dealt = split_by_subject(labelled, seed=seed, first=first, shared=shared)
     return {**dealt, "train": (*dealt["train"], *unlabelled)}
 
 

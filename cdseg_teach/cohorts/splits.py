@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -11,7 +11,9 @@ TEST_SHARE = VALIDATION_SHARE = 0.2
 FEWEST_TESTED = 6
 
 
-def split_by_subject(names: Sequence[str], *, seed: int, first: str) -> dict[str, tuple[str, ...]]:
+def split_by_subject(
+    names: Sequence[str], *, seed: int, first: str, shared: Collection[str] = ()
+) -> dict[str, tuple[str, ...]]:
     """Deal subjects out to train, validation and test: 60, 20 and 20 percent.
 
     From three subjects on, each of the three has at least one.
@@ -24,6 +26,9 @@ def split_by_subject(names: Sequence[str], *, seed: int, first: str) -> dict[str
         Of the draw.
     first
         "train" or "test", where a single subject goes; of two, one is in each of them.
+    shared
+        Those that a second list has too: from two on, they are dealt out by themselves, so that
+        both lists have them in the same split.
 
     Returns
     -------
@@ -34,6 +39,10 @@ def split_by_subject(names: Sequence[str], *, seed: int, first: str) -> dict[str
     >>> split_by_subject(["07"], seed=0, first="train")
     {'train': ('07',), 'validation': (), 'test': ()}
     """
+    both, others = _parted(names, shared)
+    if len(both) > 1 and others:
+        parts = [split_by_subject(part, seed=seed, first=first) for part in (both, others)]
+        return _sorted(*([*parts[0][key], *parts[1][key]] for key in parts[0]))
     drawn = _drawn(names, seed)
     if len(drawn) == 1:
         sizes = {"test": int(first == "test"), "validation": 0}
@@ -47,7 +56,7 @@ def split_by_subject(names: Sequence[str], *, seed: int, first: str) -> dict[str
 
 
 def fold_by_subject(
-    names: Sequence[str], *, fold: int, folds: int, first: str
+    names: Sequence[str], *, fold: int, folds: int, first: str, shared: Collection[str] = ()
 ) -> dict[str, tuple[str, ...]]:
     """Deal subjects out for cross-validation: over all folds each one is tested once.
 
@@ -59,6 +68,8 @@ def fold_by_subject(
         Which one, of how many; a cohort of fewer subjects has as many folds as subjects.
     first
         As in `split_by_subject`, of a single subject.
+    shared
+        Those that a second list has too: both lists test them in the same fold.
 
     Returns
     -------
@@ -71,7 +82,9 @@ def fold_by_subject(
     """
     if len(names) < 2:
         return split_by_subject(names, seed=0, first=first)
-    drawn = _drawn(names, seed=0)
+    # Who is in both lists stands first in both, and so in the same places.
+    both, others = _parted(names, shared)
+    drawn = [*_drawn(both, seed=0), *_drawn(others, seed=0)]
     folds = min(folds, len(drawn))
     test = drawn[fold % folds :: folds]
     rest = [name for name in drawn if name not in test]
@@ -86,8 +99,14 @@ def halve_by_subject(names: Sequence[str], *, seed: int) -> tuple[tuple[str, ...
     return tuple(sorted(drawn[:half])), tuple(sorted(drawn[half:]))
 
 
+def _parted(names: Sequence[str], shared: Collection[str]) -> tuple[list[str], list[str]]:
+    """Those that are shared, and the others."""
+    return [n for n in names if n in shared], [n for n in names if n not in shared]
+
+
 def _drawn(names: Sequence[str], seed: int) -> list[str]:
-    return [str(name) for name in np.random.default_rng(seed).permutation(sorted(names))]
+    ordered = sorted(names, key=lambda name: name.removeprefix("sub-"))
+    return [str(name) for name in np.random.default_rng(seed).permutation(ordered)]
 
 
 def _sorted(

@@ -46,7 +46,7 @@ def test_without_cards_channels_of_both_folders_are_used_and_the_others_named(sc
         study = load_study(scans, elsewhere)
     assert study.source.channels == study.target.channels == ("FLAIR",)
     assert study.shifted_channels == ()
-    assert study.notes[0] == "not used: T2 (source only), PD (target only)"
+    assert study.notes[0].startswith("not used: T2 (source only), PD (target only); to pair them")
     assert [str(warning.message) for warning in caught] == [study.notes[0]]
     assert caught[0].filename == __file__
 
@@ -106,7 +106,8 @@ def test_cards_that_do_not_pair_leave_the_common_channels(scans, elsewhere, ours
     with pytest.warns(UserWarning, match="not used"):
         study = load_study(scans, elsewhere)
     assert study.source.channels == study.target.channels == ("FLAIR",)
-    assert study.notes[0] == f"not used: {unused}"
+    assert study.notes[0].partition(";")[0] == f"not used: {unused}"
+    assert ("to pair them" in study.notes[0]) == ("target only" in unused)
 
 
 def test_channels_that_are_chosen_need_no_warning(scans, elsewhere):
