@@ -252,9 +252,12 @@ def _our_scanners(source: tuple[str, ...], target: tuple[str, ...]) -> dict[str,
 def _synthseg() -> PublicSet:
     """Paths and contents are those of the repository's tree at that commit.
 
-    Its labels are FreeSurfer's (`data/labels table.txt` there has those of a segmentation; of the
-    others by FreeSurfer's table: 25, 57 lesion, 30, 62 vessel, which marks the fluid around one, 77
-    hypointensity of white matter, 85 optic chiasm). Red nucleus and substantia nigra have none.
+    Its labels are FreeSurfer's (`data/labels table.txt` there has those of a segmentation), which
+    ones occur says `data/labels_classes_priors/generation_labels.npy`. By FreeSurfer's table, 25
+    and 57 are lesions of white matter, which become white matter, 30 and 62 vessels, which mark the
+    fluid around one, 72 the fifth ventricle, 85 the optic chiasm. 136, 137, 163 and 164 lie in the
+    ventricles, as the choroid plexus does, and become fluid. From 502 on they are outside the
+    brain. Red nucleus and substantia nigra have none.
     """
     commit = "66342c1f05e520f3729a6d7ca1042eb7f01b6266"
     root = f"https://raw.githubusercontent.com/BBillot/SynthSeg/{commit}"
@@ -268,8 +271,8 @@ def _synthseg() -> PublicSet:
             **_our_scanners(("brain0?", "brain10"), ("brain1[1-9]", "brain20")),
             tissues={
                 "grey": (3, 42, 8, 47, 10, 49, 17, 53, 18, 54),
-                "white": (2, 41, 7, 46, 16, 28, 60, 25, 57, 77, 85),
-                "csf": (4, 43, 5, 44, 14, 15, 24, 30, 62),
+                "white": (2, 41, 7, 46, 16, 28, 60, 25, 57, 85),
+                "csf": (4, 43, 5, 44, 14, 15, 24, 30, 62, 72, 136, 137, 163, 164),
                 "striatum": (11, 50, 12, 51, 26, 58),
                 "iron_rich": (13, 52),
             },

@@ -14,6 +14,7 @@ from cdseg_teach.datasets.get import get
 from cdseg_teach.problems import Problem
 from cdseg_teach.scanners import DATA_SET_1, DATA_SET_2
 
+BRAINWEB = (4, 5, 6, 18, 20, 38, *range(41, 55))  # its models, as its page numbers them
 SCRIPT = Path(__file__).parents[2] / "data_scripts" / "brainweb_to_nifti.py"
 
 
@@ -49,14 +50,21 @@ def test_a_patient_is_the_same_whoever_else_is(made, tmp_path):
 def test_nobody_s_brain_is_in_both_domains():
     for name in ("synthseg", "brainweb"):
         chosen = public_set(name)
-        numbers = range(1, 55) if name == "brainweb" else range(1, 21)
+        numbers = BRAINWEB if name == "brainweb" else range(1, 21)
         sides = [
             {n for n in numbers if any(Path(f"brain{n:02d}").match(p) for p in domain.subjects)}
             for domain in chosen.plan.domains.values()
         ]
         assert not sides[0] & sides[1]
-        if name == "synthseg":
-            assert sides[0] | sides[1] == set(numbers)
+        assert sides[0] | sides[1] == set(numbers)
+
+
+def test_every_label_of_a_brain_stands_for_a_tissue():
+    """Those that occur, as generation_labels.npy of SynthSeg lists them; from 502 on, no brain."""
+    inside = [14, 15, 16, 24, 72, 85, 2, 3, 4, 5, 7, 8, 10, 11, 12, 13, 17, 18, 25, 26, 28, 30, 136]
+    inside += [137, 41, 42, 43, 44, 46, 47, 49, 50, 51, 52, 53, 54, 57, 58, 60, 62, 163, 164]
+    meant = [label for those in public_set("synthseg").plan.tissues.values() for label in those]
+    assert sorted(meant) == sorted(inside)
 
 
 @pytest.mark.parametrize(

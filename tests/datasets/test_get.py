@@ -19,6 +19,7 @@ from cdseg_teach.cohorts.checks import check_cohort
 from cdseg_teach.cohorts.load import load_study
 from cdseg_teach.datasets import get as module
 from cdseg_teach.datasets.catalogue import public_set, public_sets
+from cdseg_teach.datasets.columns import rows_of
 from cdseg_teach.datasets.get import get
 from cdseg_teach.problems import Problem, RunFailed
 
@@ -216,3 +217,26 @@ def test_a_server_that_is_gone(tmp_path, server):
     with pytest.raises(RunFailed, match="404"):
         get(chosen, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif("CDSEG_TEACH_DATA" not in os.environ, reason="CDSEG_TEACH_DATA is not set")
+def test_two_real_patients_of_open_ms(tmp_path):
+    """Under the names that the set gives its files; `given` is where they would be unpacked."""
+    folder = os.environ["CDSEG_TEACH_DATA"]
+    for row in rows_of(public_set("open_ms").columns, "open_ms"):
+        for patient in ("patient07", "patient19"):
+            file = tmp_path / "given" / row.path.replace("*", patient)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            name = "gt" if row.channel == "label" else row.channel
+            file.symlink_to(Path(folder).resolve() / "open_ms" / patient / f"{name}.nii.gz")
+    get(public_set("open_ms"), tmp_path / "out", given=tmp_path / "given")
+    study = load_study(tmp_path / "out" / "source", tmp_path / "out" / "target")
+    assert (study.source.names, study.target.names) == (("sub-patient07",), ("sub-patient19",))
+    assert study.shifted_channels == (0,)
+    for key, person, ml in (
+        ("source", study.source.train[0], 1.3),
+        ("target", study.target.test[0], 49.8),
+    ):
+        assert check_cohort(tmp_path / "out" / key) == []
+        # Small lesions lose their rims to voxels of 16 mm³; they stay lesions.
+        assert 0.3 < person.label.sum() * 0.016 / ml < 1.2
