@@ -22,7 +22,8 @@ from cdseg_teach.problems import Problem
 
 CEREBRUM_MM = 100.0  # below the top of the brain; what is deeper is cut off at different places
 TOP_MM2 = 100.0  # a plane with less tissue is no top: a stray voxel
-STRAIGHT = 0.999  # cosine between an axis of voxels and one of the room
+STRAIGHT = 0.9999  # cosine between an axis of voxels and one of the room: 0.8 degrees
+NO_BRAIN = f"shows no brain that is {CEREBRUM_MM / 10:.0f} cm high; see its labels"
 CSF = 1 + TEMPLATE_TISSUES.index("csf")
 
 
@@ -70,6 +71,8 @@ def healthy_brain(which: np.ndarray, affine: np.ndarray, grid: Grid | None = Non
         When the axes are askew, or there is no brain of 10 cm.
     """
     grid, which = grid or Grid(), which.T
+    if min(which.shape) < 2:
+        raise Problem(NO_BRAIN)
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     if (np.diag(affine)[:3] < STRAIGHT * spacing).any():
         raise Problem("its axes are askew; resample it to axes that are not")
@@ -87,7 +90,9 @@ def healthy_brain(which: np.ndarray, affine: np.ndarray, grid: Grid | None = Non
 
 def _one_piece(tissues: Tensor) -> Tensor:
     """The largest connected part: some maps have fluid at an ear, or where a head ends."""
-    pieces, _ = ndimage.label((tissues.sum(0) > 0).numpy())
+    pieces, count = ndimage.label((tissues.sum(0) > 0).numpy())
+    if not count:
+        raise Problem(NO_BRAIN)
     largest = np.bincount(pieces[pieces > 0]).argmax()
     return tissues * torch.from_numpy(pieces == largest)
 
@@ -98,7 +103,7 @@ def _middle(parenchyma: np.ndarray, affine: np.ndarray) -> np.ndarray:
     area = parenchyma.sum(axis=(1, 2)) * x_mm * y_mm
     tops = np.flatnonzero(area >= TOP_MM2)
     if not tops.size or (tops[-1] - tops[0]) * z_mm < CEREBRUM_MM:
-        raise Problem(f"shows no brain that is {CEREBRUM_MM / 10:.0f} cm high; see its labels")
+        raise Problem(NO_BRAIN)
     top = tops[-1]
     cerebrum = parenchyma[max(0, top - round(CEREBRUM_MM / z_mm)) : top + 1]
     across = [

@@ -33,7 +33,7 @@ class Conversion:
     spacing_mm
         (z, y, x) of the working grid in mm.
     plane
-        Rows and columns of a slice.
+        Rows and columns of a slice; of the body, what lies beyond is cut off.
     prepared
         The volumes are on the working grid and normalised already; they are taken as they are.
     values
@@ -71,37 +71,53 @@ def read_subject(files: SubjectFiles, conversion: Conversion, *, name: str) -> S
 
 
 def _on_working_grid(files: SubjectFiles, conversion: Conversion, name: str) -> Subject:
+    if conversion.prepared:
+        return _as_it_is(files, conversion, name)
+    image, grid = _image(files, conversion)  # whose scans are gone when the mask is read
+    if files.label is None:
+        return _subject(name, image, None, grid[1])
+    label = read_label(files.label, conversion.structures, conversion.values)
+    _check_covered(label, grid, files)
+    mask = labels_by_area(label, len(conversion.structures), grid)
+    return _subject(name, image, mask, grid[1])
+
+
+def _as_it_is(files: SubjectFiles, conversion: Conversion, name: str) -> Subject:
     images = [read_channel(files.channels[channel]) for channel in conversion.channels]
-    label = None
+    data = np.stack([np.asarray(image.dataobj) for image in images])
+    mask = None
     if files.label:
         label = read_label(files.label, conversion.structures, conversion.values)
-    if conversion.prepared:
-        data = np.stack([np.asarray(image.dataobj) for image in images])
-        mask = None if label is None else np.asarray(label.dataobj).astype(np.uint8)
-        return _subject(name, data, mask, images[0].affine)
+        mask = np.asarray(label.dataobj).astype(np.uint8)
+    return _subject(name, data, mask, images[0].affine)
+
+
+def _image(files: SubjectFiles, conversion: Conversion) -> tuple[np.ndarray, Grid]:
+    """The channels [C, X, Y, Z] averaged and normalised, and the grid that they are on."""
+    images = [read_channel(files.channels[channel]) for channel in conversion.channels]
     backgrounds = [_background(image) for image in images]
     foreground = _foreground(images, backgrounds)
     affine = images[0].affine
     grid = grid_around(foreground, affine, conversion.spacing_mm, conversion.plane)
     data = np.stack([by_area(i, grid, outside=b) for i, b in zip(images, backgrounds, strict=True)])
     inside = nearest(nib.Nifti1Image(foreground.astype(np.uint8), affine), grid)
-    image = normalise(data, binary_fill_holes(inside))
-    if label is None:
-        return _subject(name, image, None, grid[1])
-    _check_covered(label, grid, files)
-    mask = labels_by_area(label, len(conversion.structures), grid)
-    return _subject(name, image, mask, grid[1])
+    return normalise(data, binary_fill_holes(inside)), grid
 
 
 def _check_covered(label: nib.Nifti1Image, grid: Grid, files: SubjectFiles) -> None:
     """A Problem when structures lie beyond the working grid, whose plane may be too small."""
-    where = np.argwhere(np.asarray(label.dataobj) > 0)
     shape, affine = grid
-    on_grid = apply_affine(np.linalg.inv(affine) @ label.affine, where)
-    outside = ((on_grid < -0.5) | (on_grid > np.array(shape) - 0.5)).any(axis=1)
-    if outside.any():
-        share = f"{100 * outside.mean():.0f} % of what it marks"
-        raise Problem(f"{files.label}: {share} is beyond the grid; give a larger plane")
+    to_grid = np.linalg.inv(affine) @ label.affine
+    marked = beyond = 0
+    for x, plane in enumerate(np.asarray(label.dataobj)):  # all places at once: a gigabyte in a CT
+        where = np.insert(np.argwhere(plane > 0), 0, x, axis=1)
+        on_grid = apply_affine(to_grid, where)
+        marked += len(where)
+        beyond += int(((on_grid < -0.5) | (on_grid > np.array(shape) - 0.5)).any(axis=1).sum())
+    if beyond:
+        what = f"{max(1, round(100 * beyond / marked))} % of what it marks is beyond the grid"
+        cure = "give a larger plane (of load_study, or data convert --plane) or spacing"
+        raise Problem(f"{files.label}: {what}; {cure}")
 
 
 def _background(image: nib.Nifti1Image) -> float:

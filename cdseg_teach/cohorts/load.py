@@ -83,8 +83,8 @@ def load_study(
     spacing_mm
         (z, y, x) of the working grid in mm.
     plane
-        Rows and columns of a slice, multiples of 8; there are as many slices as the foreground
-        needs.
+        Rows and columns of a slice, multiples of 8, around the middle of the foreground; what lies
+        beyond is cut off, unless a mask marks it. There are as many slices as the foreground needs.
     folds
         Cross-validation with so many folds, whatever cohort.json says: seed 0, 1, ... is the fold,
         and every subject is tested in one of them. For few subjects.

@@ -10,6 +10,7 @@ import math
 
 import nibabel as nib
 import numpy as np
+import numpy.typing as npt
 from nibabel.affines import apply_affine, from_matvec, to_matvec, voxel_sizes
 from scipy.ndimage import affine_transform
 
@@ -65,7 +66,7 @@ def by_area(image: nib.Nifti1Image, grid: Grid, *, outside: float = 0.0) -> np.n
     Parameters
     ----------
     image
-        float32 [X, Y, Z] with its affine.
+        Numbers of any type [X, Y, Z] with its affine.
     grid
         Shape (X, Y, Z) and affine.
     outside
@@ -83,17 +84,19 @@ def by_area(image: nib.Nifti1Image, grid: Grid, *, outside: float = 0.0) -> np.n
     ]
     fine_shape = tuple(n * s for n, s in zip(shape, samples, strict=True))
     fine_affine = affine @ _first_samples(np.array(samples))
-    fine = _interpolate(image, (fine_shape, fine_affine), order=1, outside=outside)
+    fine = _interpolate(image, (fine_shape, fine_affine), np.float32, order=1, outside=outside)
     blocks = fine.reshape(shape[0], samples[0], shape[1], samples[1], shape[2], samples[2])
     return blocks.mean(axis=(1, 3, 5))
 
 
 def nearest(image: nib.Nifti1Image, grid: Grid) -> np.ndarray:
     """The value of the nearest voxel of an image at each voxel of a grid [X, Y, Z], 0 outside."""
-    return _interpolate(image, grid, order=0, outside=0.0)
+    return _interpolate(image, grid, image.get_data_dtype(), order=0, outside=0.0)
 
 
-def _interpolate(image: nib.Nifti1Image, grid: Grid, *, order: int, outside: float) -> np.ndarray:
+def _interpolate(
+    image: nib.Nifti1Image, grid: Grid, dtype: npt.DTypeLike, *, order: int, outside: float
+) -> np.ndarray:
     shape, affine = grid
     matrix, shift = to_matvec(np.linalg.inv(image.affine) @ affine)
     scales = np.diag(matrix)
@@ -101,7 +104,7 @@ def _interpolate(image: nib.Nifti1Image, grid: Grid, *, order: int, outside: flo
         matrix = scales  # which scipy takes as leave to go axis by axis
     data = np.asarray(image.dataobj)
     edge = "grid-constant"  # "constant" would drop the outer half of the outermost voxels
-    return affine_transform(data, matrix, shift, shape, order=order, mode=edge, cval=outside)
+    return affine_transform(data, matrix, shift, shape, dtype, order=order, mode=edge, cval=outside)
 
 
 def _first_samples(samples: np.ndarray) -> np.ndarray:
@@ -140,9 +143,8 @@ def labels_by_area(image: nib.Nifti1Image, n_structures: int, grid: Grid) -> np.
     covered = np.zeros(grid[0], np.float32)
     largest = np.zeros(grid[0], np.float32)
     for structure in range(1, n_structures + 1):
-        share = by_area(
-            nib.Nifti1Image((values == structure).astype(np.float32), image.affine), grid
-        )
+        alone = nib.Nifti1Image((values == structure).astype(np.uint8), image.affine)
+        share = by_area(alone, grid)
         covered += share
         better = share > largest
         best[better], largest[better] = structure, share[better]

@@ -93,11 +93,20 @@ def test_what_is_apart_from_the_brain_is_left_out(average):
         (lambda which, affine: (which, affine @ _turned(10)), "askew"),
         (lambda which, affine: (which[:, :, :60], affine), "no brain"),
         (lambda which, affine: (0 * which, affine), "no brain"),
+        (lambda which, affine: (which[98:99], affine), "no brain"),
+        (lambda which, affine: (_two_far_apart(which), affine), "no brain"),
     ],
 )
 def test_a_map_that_cannot_be_used(average, change, words):
     with pytest.raises(Problem, match=words):
         healthy_brain(*change(*average))
+
+
+def _two_far_apart(which):
+    """As high as a brain, on either side of where the lattice will be."""
+    apart = np.zeros((900, 20, which.shape[2]), np.uint8)
+    apart[:20], apart[-20:] = 1, 1
+    return apart
 
 
 def _turned(degrees):
