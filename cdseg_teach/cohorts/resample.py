@@ -143,8 +143,10 @@ def labels_by_area(image: nib.Nifti1Image, n_structures: int, grid: Grid) -> np.
     covered = np.zeros(grid[0], np.float32)
     largest = np.zeros(grid[0], np.float32)
     for structure in range(1, n_structures + 1):
-        alone = nib.Nifti1Image((values == structure).astype(np.uint8), image.affine)
-        share = by_area(alone, grid)
+        alone = values == structure
+        if not alone.any():
+            continue
+        share = by_area(nib.Nifti1Image(alone.astype(np.uint8), image.affine), grid)
         covered += share
         better = share > largest
         best[better], largest[better] = structure, share[better]
