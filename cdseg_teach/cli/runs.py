@@ -214,10 +214,10 @@ def _studies(arguments: argparse.Namespace) -> Studies:
     if any(given is not None for given in (*folders, *channels, arguments.folds)):
         _own_study.cache_clear()  # an earlier command of this process may have seen other files
         source, target = folders
-        if not (source and target) or arguments.task or arguments.direction:
-            raise Problem(
-                "own data: give --source FOLDER and --target FOLDER, or --data; and no --task"
-            )
+        if not (source and target):
+            raise Problem("own data: give --source FOLDER and --target FOLDER, or --data FOLDER")
+        if arguments.task or arguments.direction:
+            raise Problem("own data: give no --task and no --direction, which are simulated")
         of_source, of_target = (None if text is None else tuple(names(text)) for text in channels)
         folds = arguments.folds
         if folds is None:

@@ -311,7 +311,7 @@ def _brainweb() -> PublicSet:
                 "simulated on BrainWeb's 20 anatomical models of normal brains (Aubert-Broche et "
                 "al., IEEE TMI, 2006; its page says how to cite them)"
             ),
-            licence="none is stated",
+            licence="not stated",
         ),
         study="ten brains by gradient echo against ten by SWI, as in notebook 02",
         columns=f"subject,channel,path\nbrain*,{ANATOMY},subject*.nii.gz",

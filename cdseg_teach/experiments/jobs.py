@@ -178,15 +178,15 @@ def run_jobs(
 
 
 def estimate(jobs: Sequence[Job]) -> str:
-    """How long the jobs take on this machine's cores, very roughly."""
+    """How long the jobs and what they begin with train on this machine's cores, very roughly."""
     starts = {(j.seed, j.start): j.steps or METHODS[j.start].steps for j in jobs if j.start}
     own = [job.step_count for job in jobs if job.method != job.start and job.trains]
     total = sum(own) + sum(starts.values())
     processes = min(len(jobs), available_cores())
     minutes = total * SECONDS_A_STEP / processes / 60
     long = f"{minutes:.0f} min" if minutes >= 2 else f"{60 * minutes:.0f} s"
-    runs, cores = _counted(len(jobs), "run"), _counted(processes, "core")
-    return f"{runs}, {total} steps of training: about {long} on {cores}"
+    runs, cores = _counted(len(jobs) + len(starts), "run"), _counted(processes, "core")
+    return f"{runs}, {total} steps of training: about {long} on {cores}, and the tests besides"
 
 
 def once(file: Path | None, function: Callable[..., Any], *arguments: Any) -> Any:

@@ -39,7 +39,7 @@ def test_table_writes_both_files_and_prints_a_summary(tmp_path, capsys):
     printed = capsys.readouterr()
     assert "Mean (std)" in printed.out
     assert "What each was allowed to see" in printed.out
-    assert "4 runs, 8 steps of training: about" in printed.err
+    assert "6 runs, 8 steps of training: about" in printed.err
 
 
 def test_a_sweep_leaves_a_tables_methods_alone(tmp_path):

@@ -169,7 +169,7 @@ def test_dask_is_asked_for_only_when_wanted(monkeypatch):
 
 def test_the_estimate_counts_the_source_learner_once():
     text = jobs.estimate([job("source"), job("source_longer"), job("adversarial")])
-    assert text.startswith("3 runs, 6 steps of training: about ")
+    assert text.startswith("4 runs, 6 steps of training: about ")
 
 
 def test_how_often_the_discriminator_is_right_is_a_fact():
