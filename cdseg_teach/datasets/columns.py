@@ -17,7 +17,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from cdseg_teach.cohorts.layout import ENDINGS, SubjectFiles
@@ -137,8 +137,8 @@ def find(rows: Iterable[Row], folder: Path) -> Found:
     Raises
     ------
     Problem
-        When a row's file is not there, a subject's file is not a single one, or two rows claim a
-        channel of one subject.
+        When a row's path is absolute or its file not there, a subject's file is not a single one,
+        or two rows claim a channel of one subject.
     """
     subjects: dict[tuple[str, str], dict[str, Scan]] = {}
     for row in rows:
@@ -159,13 +159,16 @@ def find(rows: Iterable[Row], folder: Path) -> Found:
 
 def _files(row: Row, folder: Path) -> Mapping[str, Path]:
     """The files of a row by subject: one, or all that its pattern fits."""
-    if "*" not in row.path:
-        file = folder / row.path
+    if PurePosixPath(row.path).is_absolute():
+        raise Problem(f"{row.path}: begins with /; name it as it lies in {folder}")
+    path = str(PurePosixPath(row.path))  # as files are found: without ./ and //
+    if "*" not in path:
+        file = folder / path
         return {row.subject: file} if file.is_file() else {}
-    first, *others = (re.escape(part).replace(r"\?", ".") for part in row.path.split("*"))
+    first, *others = (re.escape(part).replace(r"\?", ".") for part in path.split("*"))
     pattern = re.compile(first + "([^/]+)" + r"\1".join(others))
     files: dict[str, Path] = {}
-    for file in sorted(folder.glob(row.path.replace("[", "[[]"))):
+    for file in sorted(folder.glob(path.replace("[", "[[]"))):
         fits = pattern.fullmatch(file.relative_to(folder).as_posix())
         if not fits or file.name.startswith("._"):  # as macOS leaves beside files
             continue

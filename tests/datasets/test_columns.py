@@ -39,6 +39,14 @@ def test_the_same_star_twice_is_the_same_text(tmp_path):
     assert [subject.name for subject in found[""]] == ["p1", "p2"]
 
 
+@pytest.mark.parametrize("path", ["./multi/*/T1.nii", "multi//*/T1.nii", "multi/./*//T1.nii"])
+def test_a_path_may_be_written_in_a_longer_way(tmp_path, path):
+    touch(tmp_path, "multi/7/T1.nii")
+    assert find([Row("*", "T1", path)], tmp_path) == find(
+        [Row("*", "T1", "multi/*/T1.nii")], tmp_path
+    )
+
+
 def test_letters_of_a_path_are_no_pattern(tmp_path):
     touch(tmp_path, "a(1)[2].b/7.nii", "a1xb/8.nii", "a(1)2xb/9.nii", "a(1)[2].b/._7.nii")
     found = find(rows_of(f"{HEAD}\n*,T1,a(1)[2].b/*.nii", "map"), tmp_path)
@@ -101,6 +109,8 @@ def test_a_map_of_a_spreadsheet_begins_with_a_mark(tmp_path):
     [
         ([Row("1", "T1", "nowhere.nii")], "nowhere.nii: no such file in"),
         ([Row("*", "T1", "no/*.nii")], r"no/\*.nii: no such file in"),
+        ([Row("*", "T1", "/no/*.nii")], r"/no/\*.nii: begins with /; name it as it lies in"),
+        ([Row("1", "T1", "/no/a.nii")], r"/no/a.nii: begins with /"),
         ([Row("1", "T1", "a.nii"), Row("1", "T1", "b.nii")], "1: two rows give its T1; keep one"),
     ],
 )
