@@ -177,7 +177,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     Raises
     ------
     Problem
-        When the final one is not empty or cannot be written.
+        When the final one is not empty, has to stay or cannot be written.
     """
     folder = folder.resolve()
     with _part_of(folder) as part:
@@ -193,10 +193,27 @@ def check_new(folder: Path) -> None:
     Raises
     ------
     Problem
-        When it is not empty or cannot be written.
+        When it is not empty, has to stay or cannot be written.
     """
     with _part_of(folder.resolve()):
         pass
+
+
+def check_place(folder: Path) -> None:
+    """A Problem unless a folder is new or empty, and another one can take its place.
+
+    Parameters
+    ----------
+    folder
+        Resolved. Where one stands would be gone for the shell; where a disk is mounted cannot be
+        replaced, and what is made beside it lies on another disk.
+    """
+    if folder.is_mount():
+        raise Problem(f"{folder}: is where a disk is mounted; name a folder in it")
+    if folder == Path.cwd():
+        raise Problem(f"{folder}: is where you are; name another folder, which will be made")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Problem(f"{folder}: is there and not empty; choose a new folder or remove it")
 
 
 @contextmanager
@@ -204,8 +221,7 @@ def _part_of(folder: Path) -> Iterator[Path]:
     """An empty folder beside a final one that is new or empty; what is left of it goes."""
     part = folder.parent / f".{folder.name}-{os.getpid()}.part"
     try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise Problem(f"{folder}: is there and not empty; choose a new folder or remove it")
+        check_place(folder)
         part.mkdir(parents=True)
         yield part
     except OSError as error:

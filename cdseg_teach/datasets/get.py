@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cdseg_teach.cohorts.layout import read_card
+from cdseg_teach.cohorts.nifti import check_place
 from cdseg_teach.datasets.build import (
     Domain,
     Plan,
@@ -180,14 +181,11 @@ def _marked(plan: Plan, key: str) -> Plan:
 
 
 def _is_there(folder: Path, plan: Plan) -> bool:
-    """Whether a folder is what the plan becomes; a Problem when it is something else."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        if folder == Path.cwd():
-            raise Problem(f"{folder}: is where you are; name another folder, which will be made")
-        return False
+    """Whether a folder is what the plan becomes; a Problem when it can become nothing."""
     cards = [read_card(folder / key) for key in plan.domains]
     if any(card is None or card.provenance != plan.provenance for card in cards):
-        raise Problem(f"{folder}: is there and not empty; choose a new folder or remove it")
+        check_place(folder)
+        return False
     shutil.rmtree(workplace_of(folder), ignore_errors=True)  # of a run that was killed at its end
     return True
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -119,6 +120,27 @@ def test_a_place_that_is_looked_at_stays_as_it_is(tmp_path):
     with pytest.raises(Problem, match="not empty"):
         check_new(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+@pytest.mark.parametrize(
+    ("own", "said"), [("is_mount", "a disk is mounted; name a folder in it"), ("", "where you are")]
+)
+def test_a_folder_that_has_to_stay_is_not_replaced(tmp_path, make_subject, monkeypatch, own, said):
+    """Where a disk is mounted, and where one stands: told at the start, and it stays."""
+    here = tmp_path / "here"
+    here.mkdir()
+    number = here.stat().st_ino
+    if own:
+        monkeypatch.setattr(Path, own, lambda path: path == here)
+    else:
+        monkeypatch.chdir(here)
+        here = Path(".")
+    with pytest.raises(Problem, match=said):
+        check_new(here)
+    with pytest.raises(Problem, match=said):
+        write(here, cohort(make_subject))
+    assert (tmp_path / "here").stat().st_ino == number
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
 
 
 @pytest.mark.parametrize("name", ["../up", "a b", "", "label"])

@@ -93,6 +93,20 @@ def test_where_one_stands_is_no_folder_to_make(tmp_path, monkeypatch):
         get(public_set("mm_whs"), Path("."), given=tmp_path / "given")
 
 
+def test_where_a_disk_is_mounted_is_told_before_any_work(tmp_path, monkeypatch):
+    lay_out("mm_whs", tmp_path / "given")
+    (tmp_path / "disk").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "is_mount", lambda path: path.name == "disk")
+        patch.setattr(module, "workplace", None)
+        with pytest.raises(Problem, match="disk: is where a disk is mounted; name a folder in it"):
+            get(public_set("mm_whs"), tmp_path / "disk", given=tmp_path / "given")
+    assert get(public_set("mm_whs"), tmp_path / "disk" / "out", given=tmp_path / "given")
+    monkeypatch.setattr(Path, "is_mount", lambda path: path.name == "out")
+    # Mounted as a whole, it is there already and is not touched.
+    assert not get(public_set("mm_whs"), tmp_path / "disk" / "out", given=tmp_path / "given")
+
+
 def test_a_file_that_was_mended_between_two_runs_is_read_again(tmp_path):
     given, broken = tmp_path / "given", tmp_path / "given" / "ct_train/ct_train_1002_label.nii.gz"
     lay_out("mm_whs", given)
