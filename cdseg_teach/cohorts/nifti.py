@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
@@ -180,11 +181,38 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         When the final one is not empty, has to stay or cannot be written.
     """
     folder = folder.resolve()
+    with told(folder), filled(folder) as part:
+        yield part
+
+
+@contextmanager
+def filled(folder: Path) -> Iterator[Path]:
+    """As :func:`whole_folder`, for a folder within another one: its maker tells what went wrong.
+
+    Raises
+    ------
+    Problem
+        When the final one is not empty or has to stay.
+    OSError
+        When it cannot be written.
+    """
+    folder = folder.resolve()
     with _part_of(folder) as part:
         yield part
-        if folder.exists():
-            folder.rmdir()
-        os.replace(part, folder)
+        give_name(part, folder)
+
+
+def give_name(part: Path, folder: Path) -> None:
+    """Give a finished folder its name.
+
+    Raises
+    ------
+    OSError
+        When there is a folder of that name that is not empty.
+    """
+    if folder.exists():
+        folder.rmdir()
+    os.replace(part, folder)
 
 
 def check_new(folder: Path) -> None:
@@ -195,7 +223,8 @@ def check_new(folder: Path) -> None:
     Problem
         When it is not empty, has to stay or cannot be written.
     """
-    with _part_of(folder.resolve()):
+    folder = folder.resolve()
+    with told(folder), _part_of(folder):
         pass
 
 
@@ -217,6 +246,25 @@ def check_place(folder: Path) -> None:
 
 
 @contextmanager
+def told(folder: Path) -> Iterator[None]:
+    """What the disk says while a folder is made, in one line."""
+    try:
+        yield
+    except OSError as error:
+        raise Problem(f"{folder}: cannot be written ({reason(error)}); {mend(error)}") from error
+
+
+def mend(error: OSError) -> str:
+    """What to do where a folder cannot be written."""
+    return f"{'make room or ' if is_full(error) else ''}choose another folder"
+
+
+def is_full(error: OSError) -> bool:
+    """Whether no room is left, on the disk or for the user."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
 def _part_of(folder: Path) -> Iterator[Path]:
     """An empty folder beside a final one that is new or empty; what is left of it goes."""
     part = folder.parent / f".{folder.name}-{os.getpid()}.part"
@@ -224,10 +272,6 @@ def _part_of(folder: Path) -> Iterator[Path]:
         check_place(folder)
         part.mkdir(parents=True)
         yield part
-    except OSError as error:
-        raise Problem(
-            f"{folder}: cannot be written ({reason(error)}); choose another folder"
-        ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

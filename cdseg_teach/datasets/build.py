@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import TextIO
 
 from tqdm.auto import tqdm
 
 from cdseg_teach.cohorts.checks import file_problems, name_problems
 from cdseg_teach.cohorts.convert import Conversion, read_subject
 from cdseg_teach.cohorts.layout import Card, SubjectFiles, is_no_channel, with_prefix
-from cdseg_teach.cohorts.nifti import whole_folder, write_card, write_subject
+from cdseg_teach.cohorts.nifti import (
+    filled,
+    give_name,
+    is_full,
+    mend,
+    told,
+    write_card,
+    write_subject,
+)
 from cdseg_teach.cohorts.study import Subject
 from cdseg_teach.cohorts.volumes import reason
 from cdseg_teach.datasets.columns import Found
 from cdseg_teach.problems import Problem, raise_first
+
+LOCK = "lock"  # of a workplace, held by whoever works in it
 
 
 @dataclass(frozen=True)
@@ -153,7 +163,7 @@ def _convert(files: SubjectFiles, plan: Plan, key: str, folder: Path) -> None:
     if folder.is_dir():
         return
     subject = plan.read(files, key)
-    with whole_folder(folder) as part:
+    with filled(folder) as part:
         write_subject(part, subject, plan.domains[key].channels)
 
 
@@ -161,7 +171,8 @@ def _convert(files: SubjectFiles, plan: Plan, key: str, folder: Path) -> None:
 def workplace(folder: Path) -> Iterator[Path]:
     """Where a folder is made: beside it, under a name that the next run finds again.
 
-    What killed processes left half-made in it is cleared away first.
+    What killed processes left half-made in it is cleared away first. It goes at the end unless
+    something is done in it.
 
     Raises
     ------
@@ -169,21 +180,48 @@ def workplace(folder: Path) -> Iterator[Path]:
         When another process works there, or it cannot be written.
     """
     work = workplace_of(folder)
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        with (work / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Problem(f"{folder}: is being made by another process; wait for it") from None
+    with told(folder):
+        lock = _locked(work, folder)
+    with lock:
+        try:
             for left in [path for path in work.rglob(".*.part") if path.is_dir()]:
                 shutil.rmtree(left)
             yield work
+        except OSError as error:
+            raise Problem(_broken_off(folder, work, error)) from error
+        finally:
+            if not _is_begun(work):
+                shutil.rmtree(work, ignore_errors=True)
+
+
+def _locked(work: Path, folder: Path) -> TextIO:
+    """The lock of a workplace, which is made; a Problem when another process has it."""
+    work.mkdir(parents=True, exist_ok=True)
+    lock = (work / LOCK).open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        raise Problem(
-            f"{folder}: could not be made ({error.filename or folder}: {reason(error)}); "
-            f"what is done is kept in {work}"
-        ) from error
+        lock.close()
+        if isinstance(error, BlockingIOError):
+            what = "is being made by another process; wait for it"
+            raise Problem(f"{folder}: {what}") from None
+        raise
+    return lock
+
+
+def _broken_off(folder: Path, work: Path, error: OSError) -> str:
+    """What to do when the disk says no on the way; of a full one the file does not matter."""
+    where = "" if is_full(error) or error.filename is None else f"{error.filename}: "
+    how = mend(error)
+    if _is_begun(work):
+        first = "make room" if is_full(error) else "mend that"
+        how = f"{first} and repeat the command, what is done is kept in {work}"
+    return f"{folder}: could not be made ({where}{reason(error)}); {how}"
+
+
+def _is_begun(work: Path) -> bool:
+    """Whether a workplace holds a file besides its lock."""
+    return any(path.is_file() and path.name != LOCK for path in work.rglob("*"))
 
 
 def workplace_of(folder: Path) -> Path:
@@ -194,7 +232,7 @@ def workplace_of(folder: Path) -> Path:
 def keep_only(work: Path, *names: str) -> None:
     """Clear away what earlier runs have made of something else."""
     for path in work.iterdir():
-        if path.name not in ("lock", *names):
+        if path.name not in (LOCK, *names):
             shutil.rmtree(path)
 
 
@@ -206,7 +244,5 @@ def finish(part: Path, folder: Path, work: Path) -> None:
     OSError
         When the folder is there and not empty.
     """
-    if folder.exists():
-        folder.rmdir()
-    os.replace(part, folder)
+    give_name(part, folder)
     shutil.rmtree(work, ignore_errors=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 
 import pytest
@@ -154,6 +155,34 @@ def test_a_map_without_domains_becomes_one_cohort(tmp_path):
     assert (card.channels, card.structures, card.prepared) == (("T1",), ("vessel",), True)
 
 
+def test_a_mistake_of_headers_or_of_the_first_volume_leaves_nothing(tmp_path):
+    rows, values = cohort_map(tmp_path / "scans"), {"vessel": (3, 5)}
+    with pytest.raises(Problem, match="label 5 is none of"):
+        convert(rows, tmp_path / "scans", tmp_path / "out", values={"vessel": (3,)})
+    save(tmp_path / "scans" / "2_seg.nii.gz", mask(3)[1:])
+    with pytest.raises(Problem, match="resample one onto the other"):
+        convert(rows, tmp_path / "scans", tmp_path / "out", values=values)
+    assert [path.name for path in tmp_path.iterdir()] == ["scans"]
+
+
+def test_a_folder_that_could_never_be_made_keeps_nothing(tmp_path):
+    rows = cohort_map(tmp_path)
+    with pytest.raises(Problem, match=r"out: cannot be written \(.*\); choose another folder$"):
+        convert(rows, tmp_path, tmp_path / "1.nii.gz" / "out", values={"vessel": (3, 5)})
+
+
+def test_a_full_disk_before_anything_is_done(tmp_path, monkeypatch):
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(arguments[0]))
+
+    rows = cohort_map(tmp_path / "scans")
+    monkeypatch.setattr("cdseg_teach.datasets.build.write_subject", full)
+    said = r"out: could not be made \(No space left on device\); make room or choose another folder"
+    with pytest.raises(Problem, match=said):
+        convert(rows, tmp_path / "scans", tmp_path / "out", values={"vessel": (3, 5)})
+    assert [path.name for path in tmp_path.iterdir()] == ["scans"]
+
+
 def test_some_rows_with_a_domain_are_too_few(tmp_path):
     rows = [*cohort_map(tmp_path), *cohort_map(tmp_path, "source")]
     with pytest.raises(Problem, match="some rows name a domain, others do not"):
@@ -196,7 +225,7 @@ def test_a_channel_s_name_is_a_file_s(tmp_path, channel, said):
     save(tmp_path / "a.nii", image(0))
     with pytest.raises(Problem, match=said):
         convert([Row("1", channel, "a.nii")], tmp_path, tmp_path / "out", values={"lesion": (1,)})
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.unfinished", "a.nii"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.nii"]
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", ""])

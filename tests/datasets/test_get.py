@@ -151,7 +151,11 @@ def test_a_full_disk_while_converting(tmp_path, server, monkeypatch):
     chosen = served("msd_heart", server, tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr("cdseg_teach.datasets.build.write_subject", full)
-        with pytest.raises(Problem, match="No space left on device"):
+        said = (
+            rf"{tmp_path}/out: could not be made \(No space left on device\); make room and repeat "
+            rf"the command, what is done is kept in {tmp_path}/\.out\.unfinished$"
+        )
+        with pytest.raises(Problem, match=said):
             get(chosen, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     asked = len(server.asked)
