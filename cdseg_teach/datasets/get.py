@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cdseg_teach.cohorts.layout import read_card
 from cdseg_teach.cohorts.nifti import check_place
+from cdseg_teach.cohorts.resample import check_grid
 from cdseg_teach.datasets.build import (
     Domain,
     Plan,
@@ -96,7 +97,7 @@ def convert(
     values
         In the masks: those of label 1..K by structure, and of "background" beside 0.
     spacing_mm, plane
-        Of the working grid, as in `load_study`.
+        Of the working grid, as in `load_study`; a plane is multiples of 8.
 
     Returns
     -------
@@ -105,8 +106,9 @@ def convert(
     Raises
     ------
     Problem
-        When rows, files or the folder are not as they should be.
+        When the grid, rows, files or the folder are not as they should be.
     """
+    check_grid(spacing_mm, plane)
     _check_values(values)
     folder, found = folder.resolve(), find(rows, scans)
     plan = Plan(

@@ -83,6 +83,8 @@ def test_scans_of_any_layout(tmp_path, capsys):
         ("data convert good.csv --out x --labels background=1", "no structure is named"),
         ("data convert good.csv --out x --spacing 4,2", "spacing '4,2': give 3 positive"),
         ("data convert good.csv --out x --plane 96,no", "plane 'no' is no whole number"),
+        ("data convert good.csv --out x --plane 97,96", "plane (97, 96): give positive lengths"),
+        ("data convert good.csv --out x --plane 4,8", "multiples of 8"),
         ("data convert good.csv --out x", "a.nii: no such file"),
         ("data convert good.csv --from nowhere --out x", "a.nii: no such file in nowhere"),
     ],
