@@ -123,6 +123,8 @@ def convert(
     if _is_there(folder, plan):
         return False
     with workplace(folder) as work:
+        if _is_there(folder, plan):  # another process was quicker
+            return False
         finish(_converted(found, plan, work), folder, work)
     return True
 

@@ -9,6 +9,7 @@ from layouts import image, lay_out, mask, save
 from cdseg_teach.cohorts.checks import check_cohort
 from cdseg_teach.cohorts.layout import read_card
 from cdseg_teach.cohorts.volumes import Scan
+from cdseg_teach.datasets import get
 from cdseg_teach.datasets.columns import Row, decathlon_rows, find, read_columns, rows_of
 from cdseg_teach.datasets.get import convert
 from cdseg_teach.problems import Problem
@@ -181,6 +182,22 @@ def test_a_full_disk_before_anything_is_done(tmp_path, monkeypatch):
     with pytest.raises(Problem, match=said):
         convert(rows, tmp_path / "scans", tmp_path / "out", values={"vessel": (3, 5)})
     assert [path.name for path in tmp_path.iterdir()] == ["scans"]
+
+
+def test_another_process_may_be_quicker(tmp_path, monkeypatch):
+    """Between the look at the folder and the lock."""
+    rows, values = cohort_map(tmp_path / "scans"), {"vessel": (3, 5)}
+    workplace = get.workplace
+
+    def late(folder):
+        monkeypatch.setattr(get, "workplace", workplace)
+        assert convert(rows, tmp_path / "scans", folder, values=values)
+        return workplace(folder)
+
+    monkeypatch.setattr(get, "workplace", late)
+    assert not convert(rows, tmp_path / "scans", tmp_path / "out", values=values)
+    assert check_cohort(tmp_path / "out") == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "scans"]
 
 
 def test_some_rows_with_a_domain_are_too_few(tmp_path):
