@@ -8,7 +8,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,11 +16,13 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from cdseg_teach.cohorts.layout import CARD_FILE, LABEL_NAMES, Card, with_prefix
+from cdseg_teach.cohorts.layout import CARD_FILE, Card, is_no_channel, with_prefix
 from cdseg_teach.cohorts.resample import nearest
 from cdseg_teach.cohorts.study import Cohort, Subject
 from cdseg_teach.cohorts.volumes import Scan, count_volumes, open_volume, reason
-from cdseg_teach.problems import Problem
+from cdseg_teach.problems import Problem, raise_first
+
+_FILE_NAME = re.compile(r"\w([\w. -]*[\w.-])?")
 
 
 def write_cohort(folder: str | Path, cohort: Cohort, *, provenance: str, licence: str) -> None:
@@ -43,7 +45,7 @@ def write_cohort(folder: str | Path, cohort: Cohort, *, provenance: str, licence
         When the folder is not empty or cannot be written, or a name is no file name.
     """
     folder = Path(folder)
-    _check_names(cohort)
+    raise_first(unusable_names(cohort.names, cohort.channels))
     with whole_folder(folder) as part:
         for subjects in (cohort.labelled_train, cohort.validation, cohort.test):
             for subject in subjects:
@@ -163,12 +165,22 @@ def write_card(folder: Path, card: Card) -> None:
     (folder / CARD_FILE).write_text(text + "\n", encoding="utf-8")
 
 
-def _check_names(cohort: Cohort) -> None:
-    for name in (*cohort.names, *cohort.channels):
-        if not re.fullmatch(r"\w[\w.-]*", name) or name.lower() in LABEL_NAMES:
-            raise Problem(
-                f"cohort {cohort.name}: {name!r} is no file name; use letters, digits, - and _"
-            )
+def unusable_names(subjects: Iterable[str], channels: Iterable[str]) -> Iterator[Problem]:
+    """What is wrong with names that folders and files of a cohort are to have.
+
+    Parameters
+    ----------
+    subjects, channels
+        Letters of any language, digits, and blanks, dots and - within; a channel is no mask.
+    """
+    channels = tuple(channels)
+    for what, names in (("subject", subjects), ("channel", channels)):
+        for name in names:
+            if not _FILE_NAME.fullmatch(name):
+                yield Problem(f"{what} {name!r} is no file name; use letters, digits, - and _")
+    for name in channels:
+        if is_no_channel(name.lower()):  # disks of macOS and Windows overlook capitals
+            yield Problem(f"channel {name!r} would be read as a mask; call it otherwise")
 
 
 @contextmanager

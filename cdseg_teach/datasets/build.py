@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,13 +15,14 @@ from tqdm.auto import tqdm
 
 from cdseg_teach.cohorts.checks import file_problems, name_problems
 from cdseg_teach.cohorts.convert import Conversion, read_subject
-from cdseg_teach.cohorts.layout import Card, SubjectFiles, is_no_channel, with_prefix
+from cdseg_teach.cohorts.layout import Card, SubjectFiles, with_prefix
 from cdseg_teach.cohorts.nifti import (
     filled,
     give_name,
     is_full,
     mend,
     told,
+    unusable_names,
     write_card,
     write_subject,
 )
@@ -143,17 +143,7 @@ def _check(subjects: tuple[SubjectFiles, ...], plan: Plan, key: str) -> None:
     """The first problem of names and headers, and how many there are."""
     channels = plan.domains[key].channels
     problems = list(name_problems(subjects, None))
-    for what, names in (("subject", [s.name for s in subjects]), ("channel", channels)):
-        problems += [
-            Problem(f"{what} {name!r} is no file name; use letters, digits, - and _")
-            for name in names
-            if not re.fullmatch(r"\w[\w. -]*", name)
-        ]
-    problems += [
-        Problem(f"channel {name!r} would be read as a mask; call it otherwise")
-        for name in channels
-        if is_no_channel(name)
-    ]
+    problems += unusable_names([subject.name for subject in subjects], channels)
     for subject in subjects:
         problems += plan.problems(subject, key)
     raise_first(problems)

@@ -146,16 +146,31 @@ def test_a_folder_that_has_to_stay_is_not_replaced(tmp_path, make_subject, monke
     assert [path.name for path in tmp_path.iterdir()] == ["here"]
 
 
-@pytest.mark.parametrize("name", ["../up", "a b", "", "label"])
-def test_names_that_are_no_file_names(tmp_path, make_subject, name):
-    people = [make_subject(name or "x")]
-    channels = ("FLAIR", name) if name in ("", "label") else ("FLAIR", "GE")
-    odd = Cohort(
-        "odd", channels, ["lesion"], train=Split.of(people), validation=Split((), tuple),
-        test=Split((), tuple), labels_for_training=True,
+def named(make_subject, name: str, channel: str) -> Cohort:
+    return Cohort(
+        "odd", ("FLAIR", channel), ["lesion"], train=Split.of([make_subject(name)]),
+        validation=Split((), tuple), test=Split((), tuple), labels_for_training=True,
     )  # fmt: skip
-    with pytest.raises(Problem, match="no file name"):
-        write(tmp_path / "new", odd)
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", " a", "a ", "", ".a"])
+def test_names_that_are_no_file_names(tmp_path, make_subject, name):
+    with pytest.raises(Problem, match=f"subject '{name}' is no file name"):
+        write(tmp_path / "new", named(make_subject, name, "T1"))
+    with pytest.raises(Problem, match=f"channel '{name}' is no file name"):
+        write(tmp_path / "new", named(make_subject, "a", name))
+
+
+@pytest.mark.parametrize("channel", ["label", "Label", "T1_mask", "brainmask"])
+def test_a_channel_that_would_be_read_as_a_mask(tmp_path, make_subject, channel):
+    with pytest.raises(Problem, match=f"channel '{channel}' would be read as a mask"):
+        write(tmp_path / "new", named(make_subject, "a", channel))
+
+
+def test_a_name_may_have_blanks_within(tmp_path, make_subject):
+    write(tmp_path / "new", named(make_subject, "Anna B. 7", "T1 post"))
+    assert check_cohort(tmp_path / "new") == []
+    assert (tmp_path / "new" / "sub-Anna B. 7" / "T1 post.nii.gz").is_file()
 
 
 @pytest.mark.parametrize("affine", AFFINES.values(), ids=AFFINES)
