@@ -29,7 +29,7 @@ from cdseg_teach.cohorts.nifti import (
 from cdseg_teach.cohorts.study import Subject
 from cdseg_teach.cohorts.volumes import reason
 from cdseg_teach.datasets.columns import Found
-from cdseg_teach.problems import Problem, raise_first
+from cdseg_teach.problems import Problem, raise_all
 
 LOCK = "lock"  # of a workplace, held by whoever works in it
 
@@ -115,11 +115,12 @@ def build_cohorts(found: Found, plan: Plan, part: Path) -> None:
     ------
     Problem
         When nobody is found for a domain, two have one name, a name is no file's, or files are not
-        as they should be.
+        as they should be: of what names and headers show, each on its line.
     """
     dealt = {key: _those_of(key, found, domain) for key, domain in plan.domains.items()}
-    for key, subjects in dealt.items():
-        _check(subjects, plan, key)
+    raise_all(
+        problem for key, subjects in dealt.items() for problem in _problems(subjects, plan, key)
+    )
     for key, subjects in dealt.items():
         place = part / key
         place.mkdir(parents=True, exist_ok=True)
@@ -139,14 +140,12 @@ def _those_of(key: str, found: Found, domain: Domain) -> tuple[SubjectFiles, ...
     return those
 
 
-def _check(subjects: tuple[SubjectFiles, ...], plan: Plan, key: str) -> None:
-    """The first problem of names and headers, and how many there are."""
-    channels = plan.domains[key].channels
-    problems = list(name_problems(subjects, None))
-    problems += unusable_names([subject.name for subject in subjects], channels)
+def _problems(subjects: tuple[SubjectFiles, ...], plan: Plan, key: str) -> Iterator[Problem]:
+    """Everything that is wrong with names and headers."""
+    yield from name_problems(subjects, None)
+    yield from unusable_names([subject.name for subject in subjects], plan.domains[key].channels)
     for subject in subjects:
-        problems += plan.problems(subject, key)
-    raise_first(problems)
+        yield from plan.problems(subject, key)
 
 
 def _convert(files: SubjectFiles, plan: Plan, key: str, folder: Path) -> None:

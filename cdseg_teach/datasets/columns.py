@@ -44,6 +44,25 @@ class Row:
     domain: str = ""
 
 
+@dataclass(frozen=True)
+class FoundScan(Scan):
+    """A scan that messages call by its way from a folder of scans.
+
+    Many layouts have the same names for everybody, and the subject further up.
+
+    Parameters
+    ----------
+    folder
+        That of the scans.
+    """
+
+    folder: Path = Path()
+
+    def __str__(self) -> str:
+        which = "" if self.volume is None else f", volume {self.volume}"
+        return f"{self.file.relative_to(self.folder)}{which}"
+
+
 def read_columns(file: str | Path) -> tuple[Row, ...]:
     """The rows of a column map that lies in a file.
 
@@ -149,7 +168,7 @@ def find(rows: Iterable[Row], folder: Path) -> Found:
             scans = subjects.setdefault((row.domain, name), {})
             if row.channel in scans:
                 raise Problem(f"{name}: two rows give its {row.channel}; keep one")
-            scans[row.channel] = Scan(file, row.volume)
+            scans[row.channel] = FoundScan(file, row.volume, folder)
     found: dict[str, list[SubjectFiles]] = {}
     for (domain, name), scans in sorted(subjects.items()):
         label = scans.pop(LABEL, None)

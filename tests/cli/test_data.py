@@ -65,6 +65,16 @@ def test_scans_of_any_layout(tmp_path, capsys):
     assert "not empty" in capsys.readouterr().err
 
 
+def test_each_of_several_problems_is_a_line(tmp_path, capsys):
+    (tmp_path / "map.csv").write_text("subject,channel,path\n1,T1,a.nii\n2,T1,b.nii\n")
+    for name in ("a.nii", "b.nii"):
+        (tmp_path / name).write_bytes(b"no NIfTI")
+    assert cli.main(["data", "convert", "map.csv", "--out", "out"]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("cdseg-teach: a.nii: cannot be opened")
+    assert second.startswith("cdseg-teach: b.nii: cannot be opened")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

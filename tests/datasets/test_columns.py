@@ -8,7 +8,6 @@ from layouts import image, lay_out, mask, save
 
 from cdseg_teach.cohorts.checks import check_cohort
 from cdseg_teach.cohorts.layout import read_card
-from cdseg_teach.cohorts.volumes import Scan
 from cdseg_teach.datasets import get
 from cdseg_teach.datasets.columns import Row, decathlon_rows, find, read_columns, rows_of
 from cdseg_teach.datasets.get import convert
@@ -66,7 +65,8 @@ def test_channels_keep_their_order_and_the_label_stands_apart(tmp_path):
     touch(tmp_path, "a.nii", "b.nii", "c.nii")
     (subject,) = find(rows_of(f"{HEAD}\n1,Z,a.nii\n1,label,c.nii\n1,A,b.nii", "m"), tmp_path)[""]
     assert list(subject.channels) == ["Z", "A"]
-    assert subject.label == Scan(tmp_path / "c.nii")
+    assert subject.label is not None
+    assert subject.label.file == tmp_path / "c.nii"
 
 
 @pytest.mark.parametrize(
@@ -164,6 +164,38 @@ def test_a_mistake_of_headers_or_of_the_first_volume_leaves_nothing(tmp_path):
     with pytest.raises(Problem, match="resample one onto the other"):
         convert(rows, tmp_path / "scans", tmp_path / "out", values=values)
     assert [path.name for path in tmp_path.iterdir()] == ["scans"]
+
+
+def test_every_broken_header_is_told_by_the_way_to_its_file(tmp_path):
+    """Everybody's file has the same name: three are broken, in two domains."""
+    rows = []
+    for domain in ("source", "target"):
+        for number in (1, 2, 3):
+            save(tmp_path / "scans" / domain / f"{number}/pre/T1.nii.gz", image(number))
+            save(tmp_path / "scans" / domain / f"{number}/wmh.nii.gz", mask(1))
+        rows += [Row(f"{domain}-*", "T1", f"{domain}/*/pre/T1.nii.gz", None, domain)]
+        rows += [Row(f"{domain}-*", "label", f"{domain}/*/wmh.nii.gz", None, domain)]
+    broken = ["source/1/pre/T1.nii.gz", "source/3/pre/T1.nii.gz", "target/2/pre/T1.nii.gz"]
+    for name in broken:
+        (tmp_path / "scans" / name).write_bytes(b"no NIfTI")
+    with pytest.raises(Problem) as raised:
+        convert(rows, tmp_path / "scans", tmp_path / "out", values={"lesion": (1,)})
+    lines = str(raised.value).split("\n")
+    assert [line.partition(": cannot be opened as NIfTI")[0] for line in lines] == broken
+
+
+def test_a_volume_cut_short_is_told_by_the_way_to_its_file(tmp_path):
+    for number in (1, 2):
+        save(tmp_path / "scans" / f"{number}/pre/T1.nii.gz", image(number))
+    file = tmp_path / "scans" / "2/pre/T1.nii.gz"
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(Problem, match=r"^2/pre/T1\.nii\.gz: is truncated or corrupt"):
+        convert(
+            [Row("*", "T1", "*/pre/T1.nii.gz")],
+            tmp_path / "scans",
+            tmp_path / "out",
+            values={"lesion": (1,)},
+        )
 
 
 def test_a_folder_that_could_never_be_made_keeps_nothing(tmp_path):
