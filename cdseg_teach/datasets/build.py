@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TextIO
@@ -31,6 +32,7 @@ from cdseg_teach.cohorts.volumes import reason
 from cdseg_teach.datasets.columns import Found
 from cdseg_teach.problems import Problem, raise_all
 
+CONVERSION = 1  # raised with a change that moves a voxel of what is converted
 LOCK = "lock"  # of a workplace, held by whoever works in it
 
 
@@ -96,11 +98,12 @@ class Plan:
         return read_subject(files, conversion, name=files.name)
 
 
-def build_cohorts(found: Found, plan: Plan, part: Path) -> None:
-    """Convert every subject of a plan that is not in the folder yet, then write the cards.
+def build_cohorts(found: Found, plan: Plan, part: Path, pool: Path) -> None:
+    """Convert every subject of a plan that is not there yet, then deal them out, with the cards.
 
-    A subject appears in the folder once all of it is written, so that a run that was killed is
-    gone on with, and ends with the same bytes.
+    A subject appears in the pool once all of it is written, so that a run that was killed is
+    gone on with, and ends with the same bytes. Its name there says what it was made of: a file
+    that is mended between two runs costs its subject only.
 
     Parameters
     ----------
@@ -109,7 +112,9 @@ def build_cohorts(found: Found, plan: Plan, part: Path) -> None:
     plan
         What becomes of them.
     part
-        The folder to fill, which nobody else writes to.
+        The folder to fill, which nobody else writes to; of these files and this plan.
+    pool
+        Where subjects wait, beside it; those that are not wanted any more go.
 
     Raises
     ------
@@ -121,14 +126,24 @@ def build_cohorts(found: Found, plan: Plan, part: Path) -> None:
     raise_all(
         problem for key, subjects in dealt.items() for problem in _problems(subjects, plan, key)
     )
-    for key, subjects in dealt.items():
-        place = part / key
-        place.mkdir(parents=True, exist_ok=True)
-        for subject in tqdm(subjects, f"converting {key}".strip(), unit="subject", leave=False):
-            _convert(subject, plan, key, place / with_prefix(subject.name))
-        channels, structures = plan.domains[key].channels, tuple(plan.structures)
-        card = Card(plan.name, channels, structures, plan.provenance, plan.licence, True)
-        write_card(place, card)
+    wanted = {
+        part / key / with_prefix(subject.name): (subject, key, pool / _made_of(subject, plan, key))
+        for key, subjects in dealt.items()
+        for subject in subjects
+    }
+    pool.mkdir(parents=True, exist_ok=True)
+    keep_only(pool, *(made.name for _, _, made in wanted.values()))
+    missing = [those for folder, those in wanted.items() if not folder.is_dir()]
+    for subject, key, made in tqdm(missing, "converting", unit="subject", leave=False):
+        _convert(subject, plan, key, made)
+    for folder, (_, _, made) in wanted.items():
+        if not folder.is_dir():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            made.rename(folder)
+    for key, domain in plan.domains.items():
+        structures = tuple(plan.structures)
+        card = Card(plan.name, domain.channels, structures, plan.provenance, plan.licence, True)
+        write_card(part / key, card)
 
 
 def _those_of(key: str, found: Found, domain: Domain) -> tuple[SubjectFiles, ...]:
@@ -148,12 +163,33 @@ def _problems(subjects: tuple[SubjectFiles, ...], plan: Plan, key: str) -> Itera
         yield from plan.problems(subject, key)
 
 
+def _made_of(files: SubjectFiles, plan: Plan, key: str) -> str:
+    """What a subject's voxels depend on, as a few letters: not on what the card says."""
+    recipe = replace(plan, name="", provenance="", licence="")
+    return key_of(recipe, key, files.name, state_of(files))
+
+
 def _convert(files: SubjectFiles, plan: Plan, key: str, folder: Path) -> None:
     if folder.is_dir():
         return
     subject = plan.read(files, key)
     with filled(folder) as part:
         write_subject(part, subject, plan.domains[key].channels)
+
+
+def key_of(*recipe: object) -> str:
+    """A few letters that differ when what is to be made differs."""
+    return hashlib.sha256(repr((CONVERSION, recipe)).encode()).hexdigest()[:8]
+
+
+def state_of(files: SubjectFiles) -> list[tuple[str, int, int]]:
+    """Which files are read for a subject, by their way from the folder of scans, and how they are.
+
+    The same whoever asks from where: a folder of scans that was moved is the same one.
+    """
+    scans = (*files.channels.values(), *filter(None, [files.label]))
+    states = ((scan, scan.file.stat()) for scan in scans)
+    return [(str(scan), state.st_size, state.st_mtime_ns) for scan, state in states]
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,6 +16,8 @@ from cdseg_teach.datasets.build import (
     build_cohorts,
     finish,
     keep_only,
+    key_of,
+    state_of,
     workplace,
     workplace_of,
 )
@@ -26,7 +27,7 @@ from cdseg_teach.datasets.fetch import download
 from cdseg_teach.datasets.unpack import unpack
 from cdseg_teach.problems import Problem
 
-CONVERSION = 1  # raised with a change that moves a voxel of what is converted
+SUBJECTS = "subjects"  # of a workplace: where they wait
 BACKGROUND = "background"
 
 
@@ -64,11 +65,11 @@ def get(chosen: PublicSet, folder: Path, *, given: Path | None = None) -> bool:
             return False
         fetched = f"scans-{key_of(chosen.files)}"
         if given is None:
-            keep_only(work, fetched, f"cohorts-{key_of(plan, chosen.files)}")
+            cohorts = work / f"cohorts-{key_of(plan, chosen.files)}"
+            keep_only(work, fetched, cohorts.name, SUBJECTS)
             _check_room(chosen, work)
             scans = _scans(chosen, work / fetched)
-            cohorts = work / f"cohorts-{key_of(plan, chosen.files)}"
-            build_cohorts(_found(chosen, scans), plan, cohorts)
+            build_cohorts(_found(chosen, scans), plan, cohorts, work / SUBJECTS)
         else:
             cohorts = _converted(_found(chosen, given), plan, work)
         finish(cohorts, folder, work)
@@ -130,28 +131,16 @@ def convert(
 
 
 def _converted(found: Found, plan: Plan, work: Path) -> Path:
-    """Cohorts of files that lie here; when one of these has changed, all are made anew."""
+    """Cohorts of files that lie here."""
     cohorts = work / f"cohorts-{key_of(plan, _state(found))}"
-    keep_only(work, cohorts.name)
-    build_cohorts(found, plan, cohorts)
+    keep_only(work, cohorts.name, SUBJECTS)
+    build_cohorts(found, plan, cohorts, work / SUBJECTS)
     return cohorts
 
 
-def key_of(*recipe: object) -> str:
-    """A few letters that differ when what is to be made differs."""
-    return hashlib.sha256(repr((CONVERSION, recipe)).encode()).hexdigest()[:8]
-
-
-def _state(found: Found) -> list[tuple[str, int, int]]:
+def _state(found: Found) -> list[list[tuple[str, int, int]]]:
     """Which files are read, and as they are now."""
-    scans = [
-        scan
-        for subjects in found.values()
-        for subject in subjects
-        for scan in (*subject.channels.values(), *filter(None, [subject.label]))
-    ]
-    states = ((scan.file, scan.file.stat()) for scan in scans)
-    return [(str(file), state.st_size, state.st_mtime_ns) for file, state in states]
+    return [state_of(subject) for subjects in found.values() for subject in subjects]
 
 
 def _channels(rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:

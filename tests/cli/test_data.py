@@ -65,6 +65,21 @@ def test_scans_of_any_layout(tmp_path, capsys):
     assert "not empty" in capsys.readouterr().err
 
 
+def test_the_same_scans_may_be_named_from_elsewhere(tmp_path, capsys, monkeypatch):
+    lay_out("wmh2017", tmp_path / "b" / "wmh")
+    columns = catalogue.public_set("wmh2017").columns
+    (tmp_path / "b" / "wmh" / "map.csv").write_text(columns, encoding="utf-8")
+    labels = ["--labels", "lesion=1,background=2"]
+    command = ["data", "convert", "b/wmh/map.csv", "--from", str(tmp_path / "b" / "wmh")]
+    assert cli.main([*command, *labels, "--out", "out"]) == 0
+    assert "written: out" in capsys.readouterr().out
+    assert cli.main(["data", "convert", "b/wmh/map.csv", *labels, "--out", "out"]) == 0
+    assert "there already: out" in capsys.readouterr().out
+    monkeypatch.chdir(tmp_path / "b" / "wmh")
+    assert cli.main(["data", "convert", "map.csv", *labels, "--out", "../../out"]) == 0
+    assert "there already: ../../out" in capsys.readouterr().out
+
+
 def test_each_of_several_problems_is_a_line(tmp_path, capsys):
     (tmp_path / "map.csv").write_text("subject,channel,path\n1,T1,a.nii\n2,T1,b.nii\n")
     for name in ("a.nii", "b.nii"):

@@ -18,6 +18,7 @@ from layouts import lay_out, mask, save, served
 from cdseg_teach.cohorts.checks import check_cohort
 from cdseg_teach.cohorts.load import load_study
 from cdseg_teach.datasets import get as module
+from cdseg_teach.datasets.build import Plan
 from cdseg_teach.datasets.catalogue import public_set, public_sets
 from cdseg_teach.datasets.get import get
 from cdseg_teach.problems import Problem, RunFailed
@@ -107,7 +108,8 @@ def test_where_a_disk_is_mounted_is_told_before_any_work(tmp_path, monkeypatch):
     assert not get(public_set("mm_whs"), tmp_path / "disk" / "out", given=tmp_path / "given")
 
 
-def test_a_file_that_was_mended_between_two_runs_is_read_again(tmp_path):
+def test_a_file_that_was_mended_between_two_runs_is_read_again(tmp_path, monkeypatch):
+    read_subject = Plan.read
     given, broken = tmp_path / "given", tmp_path / "given" / "ct_train/ct_train_1002_label.nii.gz"
     lay_out("mm_whs", given)
     save(broken, mask(421))
@@ -115,7 +117,12 @@ def test_a_file_that_was_mended_between_two_runs_is_read_again(tmp_path):
         get(public_set("mm_whs"), tmp_path / "out", given=given)
     save(broken, mask(500))
     save(given / "mr_train" / "mr_train_1001_label.nii.gz", mask(820))
+    read = []
+    monkeypatch.setattr(
+        Plan, "read", lambda *those: read.append(those[1].name) or read_subject(*those)
+    )
     get(public_set("mm_whs"), tmp_path / "out", given=given)
+    assert read == ["mr-1001", "ct-1002"]  # the others are as they were
     label = nib.load(tmp_path / "out" / "source" / "sub-mr-1001" / "label.nii.gz")
     assert set(np.unique(np.asarray(label.dataobj))) == {0, 6}  # the aorta
 
