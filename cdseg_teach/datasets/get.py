@@ -29,6 +29,8 @@ from cdseg_teach.problems import Problem
 
 SUBJECTS = "subjects"  # of a workplace: where they wait
 BACKGROUND = "background"
+HEIGHT_MM = 240  # of a body that is converted, by and large
+BYTES_A_VOXEL = 1  # packed, half of the grid being air: four fifths of it in heads
 
 
 def get(chosen: PublicSet, folder: Path, *, given: Path | None = None) -> bool:
@@ -67,11 +69,12 @@ def get(chosen: PublicSet, folder: Path, *, given: Path | None = None) -> bool:
         if given is None:
             cohorts = work / f"cohorts-{key_of(plan, chosen.files)}"
             keep_only(work, fetched, cohorts.name, SUBJECTS)
-            _check_room(chosen, work)
+            needed = chosen.download_bytes + chosen.unpacked_bytes + chosen.converted_bytes
+            _check_room(chosen.name, needed, work)
             scans = _scans(chosen, work / fetched)
             build_cohorts(_found(chosen, scans), plan, cohorts, work / SUBJECTS)
         else:
-            cohorts = _converted(_found(chosen, given), plan, work)
+            cohorts = _converted(_found(chosen, given), plan, work, chosen.converted_bytes)
         finish(cohorts, folder, work)
     return True
 
@@ -107,7 +110,8 @@ def convert(
     Raises
     ------
     Problem
-        When the grid, rows, files or the folder are not as they should be.
+        When the grid, rows, files or the folder are not as they should be, or the disk is too
+        small.
     """
     check_grid(spacing_mm, plane)
     _check_values(values)
@@ -126,14 +130,15 @@ def convert(
     with workplace(folder) as work:
         if _is_there(folder, plan):  # another process was quicker
             return False
-        finish(_converted(found, plan, work), folder, work)
+        finish(_converted(found, plan, work, _bytes_of(found, plan)), folder, work)
     return True
 
 
-def _converted(found: Found, plan: Plan, work: Path) -> Path:
-    """Cohorts of files that lie here."""
+def _converted(found: Found, plan: Plan, work: Path, needed: int) -> Path:
+    """Cohorts of files that lie here, once there is room for so many bytes."""
     cohorts = work / f"cohorts-{key_of(plan, _state(found))}"
     keep_only(work, cohorts.name, SUBJECTS)
+    _check_room(plan.name, needed, work)
     build_cohorts(found, plan, cohorts, work / SUBJECTS)
     return cohorts
 
@@ -220,13 +225,23 @@ def _found(chosen: PublicSet, scans: Path) -> Found:
         raise Problem(f"{problem} ({chosen.name} is looked for as {scans}/{first})") from None
 
 
-def _check_room(chosen: PublicSet, work: Path) -> None:
-    """A Problem when the disk cannot hold what is still to come."""
-    needed = chosen.download_bytes + chosen.unpacked_bytes + chosen.converted_bytes
-    done = sum(path.stat().st_size for path in work.rglob("*") if path.is_file())
+def _check_room(name: str, needed: int, work: Path) -> None:
+    """A Problem when the disk cannot hold what is still to come of so many bytes."""
+    more = needed - sum(path.stat().st_size for path in work.rglob("*") if path.is_file())
     free = shutil.disk_usage(work).free
-    if free < needed - done:
+    if free < more:
         raise Problem(
-            f"{chosen.name} needs {(needed - done) / 1e9:.1f} GB more, {work.parent} has "
-            f"{free / 1e9:.1f} GB free; make room or choose another folder"
+            f"{name} needs {_size(more)} more, {work.parent} has {_size(free)} free; make room or "
+            "choose another folder"
         )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _bytes_of(found: Found, plan: Plan) -> int:
+    """What cohorts take on the disk, by and large: nobody knows yet how tall everybody is."""
+    images = sum(len(found[key]) * len(domain.channels) for key, domain in plan.domains.items())
+    rows, columns = plan.plane
+    return round(images * rows * columns * HEIGHT_MM / plan.spacing_mm[0] * BYTES_A_VOXEL)

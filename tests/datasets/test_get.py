@@ -20,6 +20,7 @@ from cdseg_teach.cohorts.load import load_study
 from cdseg_teach.datasets import get as module
 from cdseg_teach.datasets.build import Plan
 from cdseg_teach.datasets.catalogue import public_set, public_sets
+from cdseg_teach.datasets.columns import rows_of
 from cdseg_teach.datasets.get import get
 from cdseg_teach.problems import Problem, RunFailed
 
@@ -149,6 +150,24 @@ def test_a_disk_too_small_is_told_before_anything_is_asked_for(tmp_path, server,
     with pytest.raises(Problem, match=r"msd_brain needs 15\.6 GB more, .* has 15\.0 GB free"):
         get(chosen, tmp_path / "out")
     assert server.asked == []
+
+
+def test_a_disk_too_small_for_what_is_converted_is_told(tmp_path, monkeypatch):
+    lay_out("mm_whs", tmp_path / "given")
+    usage = namedtuple("usage", "free")(6 * 10**6)
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda place: usage)
+    monkeypatch.setattr(Plan, "read", None)
+    with pytest.raises(Problem, match=r"mm_whs needs 150 MB more, .* has 6 MB free; make room"):
+        get(public_set("mm_whs"), tmp_path / "out", given=tmp_path / "given")
+    rows = rows_of(public_set("mm_whs").columns, "map")
+    values = {"heart": (500, 600, 420, 550, 205)}
+    # 2 domains of 2 subjects with 1 channel, 256 x 256 x 120 voxels: 8 MB each
+    with pytest.raises(Problem, match=r"given needs 31 MB more, .* has 6 MB free"):
+        module.convert(
+            rows, tmp_path / "given", tmp_path / "out",
+            values=values, spacing_mm=(2.0, 1.0, 1.0), plane=(256, 256),
+        )  # fmt: skip
+    assert [path.name for path in tmp_path.iterdir()] == ["given"]
 
 
 def test_a_full_disk_while_converting(tmp_path, server, monkeypatch):
