@@ -8,7 +8,8 @@ class Problem(ValueError):
     """A user's mistake or a broken input, told in one line: what, where, and how to mend it.
 
     The command line prints the message on stderr and exits with 2; in a notebook it is the last
-    line of the traceback.
+    line of the traceback. Of several problems that are told at once, each has its line
+    (:func:`raise_all`).
 
     Examples
     --------
@@ -43,6 +44,26 @@ def raise_first(problems: Iterable[Problem], command: str = "") -> None:
         listed = f": {command}" if command else ""
         more = f" (and {len(found) - 1} more{listed})" if found[1:] else ""
         raise Problem(f"{found[0]}{more}")
+
+
+def raise_all(problems: Iterable[Problem]) -> None:
+    """Raise several problems, if any, as one that tells each in its own line.
+
+    For what no other command lists; what is said twice is told once.
+
+    Parameters
+    ----------
+    problems
+        In the order in which they are to be mended.
+
+    Raises
+    ------
+    Problem
+        All of them.
+    """
+    lines = dict.fromkeys(map(str, problems))
+    if lines:
+        raise Problem("\n".join(lines))
 
 
 def checked_seed(seed: object) -> int:

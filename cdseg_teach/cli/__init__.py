@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         0 when all went well, 1 when a run failed, 2 when the input was at fault. The last two
-        come with one line on stderr. A traceback means a mistake in this package.
+        come with one line on stderr, or one a problem. A traceback means a mistake in this package.
     """
     parser = build_parser()
     try:
@@ -55,7 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.passed_on = passed_on
         status: int = arguments.run(arguments)
     except Problem as problem:
-        print(f"cdseg-teach: {problem}", file=sys.stderr)
+        for line in str(problem).split("\n"):
+            print(f"cdseg-teach: {line}", file=sys.stderr)
         return 2
     except (OSError, RunFailed) as error:
         print(f"cdseg-teach: the run failed: {error}", file=sys.stderr)

@@ -42,7 +42,9 @@ def add_data(commands: argparse._SubParsersAction[Parser]) -> None:
     convert.add_argument("--from", dest="given", metavar="FOLDER", help="default: that of the map")
     convert.add_argument("--labels", default="lesion=1", metavar="NAME=VALUE,...")
     convert.add_argument("--spacing", default="4,2,2", metavar="Z,Y,X", help="of the grid, in mm")
-    convert.add_argument("--plane", default="96,96", metavar="ROWS,COLUMNS", help="of a slice")
+    convert.add_argument(
+        "--plane", default="96,96", metavar="ROWS,COLUMNS", help="of a slice, multiples of 8"
+    )
     convert.add_argument("--out", required=True, metavar="FOLDER", help="new or empty")
     convert.set_defaults(run=_data_convert)
     check = actions.add_parser("check", help="say all that is wrong with a cohort, or who is in it")

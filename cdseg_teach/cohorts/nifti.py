@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,11 +16,13 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from cdseg_teach.cohorts.layout import CARD_FILE, LABEL_NAMES, Card, with_prefix
+from cdseg_teach.cohorts.layout import CARD_FILE, Card, is_no_channel, with_prefix
 from cdseg_teach.cohorts.resample import nearest
 from cdseg_teach.cohorts.study import Cohort, Subject
 from cdseg_teach.cohorts.volumes import Scan, count_volumes, open_volume, reason
-from cdseg_teach.problems import Problem
+from cdseg_teach.problems import Problem, raise_first
+
+_FILE_NAME = re.compile(r"\w([\w. -]*[\w.-])?")
 
 
 def write_cohort(folder: str | Path, cohort: Cohort, *, provenance: str, licence: str) -> None:
@@ -42,7 +45,7 @@ def write_cohort(folder: str | Path, cohort: Cohort, *, provenance: str, licence
         When the folder is not empty or cannot be written, or a name is no file name.
     """
     folder = Path(folder)
-    _check_names(cohort)
+    raise_first(unusable_names(cohort.names, cohort.channels))
     with whole_folder(folder) as part:
         for subjects in (cohort.labelled_train, cohort.validation, cohort.test):
             for subject in subjects:
@@ -162,12 +165,22 @@ def write_card(folder: Path, card: Card) -> None:
     (folder / CARD_FILE).write_text(text + "\n", encoding="utf-8")
 
 
-def _check_names(cohort: Cohort) -> None:
-    for name in (*cohort.names, *cohort.channels):
-        if not re.fullmatch(r"\w[\w.-]*", name) or name.lower() in LABEL_NAMES:
-            raise Problem(
-                f"cohort {cohort.name}: {name!r} is no file name; use letters, digits, - and _"
-            )
+def unusable_names(subjects: Iterable[str], channels: Iterable[str]) -> Iterator[Problem]:
+    """What is wrong with names that folders and files of a cohort are to have.
+
+    Parameters
+    ----------
+    subjects, channels
+        Letters of any language, digits, and blanks, dots and - within; a channel is no mask.
+    """
+    channels = tuple(channels)
+    for what, names in (("subject", subjects), ("channel", channels)):
+        for name in names:
+            if not _FILE_NAME.fullmatch(name):
+                yield Problem(f"{what} {name!r} is no file name; use letters, digits, - and _")
+    for name in channels:
+        if is_no_channel(name.lower()):  # disks of macOS and Windows overlook capitals
+            yield Problem(f"channel {name!r} would be read as a mask; call it otherwise")
 
 
 @contextmanager
@@ -177,14 +190,41 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     Raises
     ------
     Problem
-        When the final one is not empty or cannot be written.
+        When the final one is not empty, has to stay or cannot be written.
+    """
+    folder = folder.resolve()
+    with told(folder), filled(folder) as part:
+        yield part
+
+
+@contextmanager
+def filled(folder: Path) -> Iterator[Path]:
+    """As :func:`whole_folder`, for a folder within another one: its maker tells what went wrong.
+
+    Raises
+    ------
+    Problem
+        When the final one is not empty or has to stay.
+    OSError
+        When it cannot be written.
     """
     folder = folder.resolve()
     with _part_of(folder) as part:
         yield part
-        if folder.exists():
-            folder.rmdir()
-        os.replace(part, folder)
+        give_name(part, folder)
+
+
+def give_name(part: Path, folder: Path) -> None:
+    """Give a finished folder its name.
+
+    Raises
+    ------
+    OSError
+        When there is a folder of that name that is not empty.
+    """
+    if folder.exists():
+        folder.rmdir()
+    os.replace(part, folder)
 
 
 def check_new(folder: Path) -> None:
@@ -193,10 +233,47 @@ def check_new(folder: Path) -> None:
     Raises
     ------
     Problem
-        When it is not empty or cannot be written.
+        When it is not empty, has to stay or cannot be written.
     """
-    with _part_of(folder.resolve()):
+    folder = folder.resolve()
+    with told(folder), _part_of(folder):
         pass
+
+
+def check_place(folder: Path) -> None:
+    """A Problem unless a folder is new or empty, and another one can take its place.
+
+    Parameters
+    ----------
+    folder
+        Resolved. Where one stands would be gone for the shell; where a disk is mounted cannot be
+        replaced, and what is made beside it lies on another disk.
+    """
+    if folder.is_mount():
+        raise Problem(f"{folder}: is where a disk is mounted; name a folder in it")
+    if folder == Path.cwd():
+        raise Problem(f"{folder}: is where you are; name another folder, which will be made")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Problem(f"{folder}: is there and not empty; choose a new folder or remove it")
+
+
+@contextmanager
+def told(folder: Path) -> Iterator[None]:
+    """What the disk says while a folder is made, in one line."""
+    try:
+        yield
+    except OSError as error:
+        raise Problem(f"{folder}: cannot be written ({reason(error)}); {mend(error)}") from error
+
+
+def mend(error: OSError) -> str:
+    """What to do where a folder cannot be written."""
+    return f"{'make room or ' if is_full(error) else ''}choose another folder"
+
+
+def is_full(error: OSError) -> bool:
+    """Whether no room is left, on the disk or for the user."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -204,14 +281,9 @@ def _part_of(folder: Path) -> Iterator[Path]:
     """An empty folder beside a final one that is new or empty; what is left of it goes."""
     part = folder.parent / f".{folder.name}-{os.getpid()}.part"
     try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise Problem(f"{folder}: is there and not empty; choose a new folder or remove it")
+        check_place(folder)
         part.mkdir(parents=True)
         yield part
-    except OSError as error:
-        raise Problem(
-            f"{folder}: cannot be written ({reason(error)}); choose another folder"
-        ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

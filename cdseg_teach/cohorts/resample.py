@@ -14,9 +14,20 @@ import numpy.typing as npt
 from nibabel.affines import apply_affine, from_matvec, to_matvec, voxel_sizes
 from scipy.ndimage import affine_transform
 
+from cdseg_teach.problems import Problem
+
 MOST_SAMPLES = 4  # along an axis of a working voxel; with more, its mean hardly changes
 
 Grid = tuple[tuple[int, ...], np.ndarray]  # shape (X, Y, Z) and affine
+
+
+def check_grid(spacing_mm: tuple[float, float, float], plane: tuple[int, int]) -> None:
+    """A Problem unless a working grid has lengths, and slices that the U-Net can halve thrice."""
+    whole = min(plane) >= 8 and plane[0] % 8 == plane[1] % 8 == 0
+    if not (whole and all(0 < step < math.inf for step in spacing_mm)):
+        raise Problem(
+            f"spacing {spacing_mm} mm, plane {plane}: give positive lengths and multiples of 8"
+        )
 
 
 def grid_around(

@@ -17,7 +17,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from cdseg_teach.cohorts.layout import ENDINGS, SubjectFiles
@@ -42,6 +42,25 @@ class Row:
     path: str
     volume: int | None = None
     domain: str = ""
+
+
+@dataclass(frozen=True)
+class FoundScan(Scan):
+    """A scan that messages call by its way from a folder of scans.
+
+    Many layouts have the same names for everybody, and the subject further up.
+
+    Parameters
+    ----------
+    folder
+        That of the scans.
+    """
+
+    folder: Path = Path()
+
+    def __str__(self) -> str:
+        which = "" if self.volume is None else f", volume {self.volume}"
+        return f"{self.file.relative_to(self.folder)}{which}"
 
 
 def read_columns(file: str | Path) -> tuple[Row, ...]:
@@ -137,8 +156,8 @@ def find(rows: Iterable[Row], folder: Path) -> Found:
     Raises
     ------
     Problem
-        When a row's file is not there, a subject's file is not a single one, or two rows claim a
-        channel of one subject.
+        When a row's path is absolute or its file not there, a subject's file is not a single one,
+        or two rows claim a channel of one subject.
     """
     subjects: dict[tuple[str, str], dict[str, Scan]] = {}
     for row in rows:
@@ -149,7 +168,7 @@ def find(rows: Iterable[Row], folder: Path) -> Found:
             scans = subjects.setdefault((row.domain, name), {})
             if row.channel in scans:
                 raise Problem(f"{name}: two rows give its {row.channel}; keep one")
-            scans[row.channel] = Scan(file, row.volume)
+            scans[row.channel] = FoundScan(file, row.volume, folder)
     found: dict[str, list[SubjectFiles]] = {}
     for (domain, name), scans in sorted(subjects.items()):
         label = scans.pop(LABEL, None)
@@ -159,13 +178,16 @@ def find(rows: Iterable[Row], folder: Path) -> Found:
 
 def _files(row: Row, folder: Path) -> Mapping[str, Path]:
     """The files of a row by subject: one, or all that its pattern fits."""
-    if "*" not in row.path:
-        file = folder / row.path
+    if PurePosixPath(row.path).is_absolute():
+        raise Problem(f"{row.path}: begins with /; name it as it lies in {folder}")
+    path = str(PurePosixPath(row.path))  # as files are found: without ./ and //
+    if "*" not in path:
+        file = folder / path
         return {row.subject: file} if file.is_file() else {}
-    first, *others = (re.escape(part).replace(r"\?", ".") for part in row.path.split("*"))
+    first, *others = (re.escape(part).replace(r"\?", ".") for part in path.split("*"))
     pattern = re.compile(first + "([^/]+)" + r"\1".join(others))
     files: dict[str, Path] = {}
-    for file in sorted(folder.glob(row.path.replace("[", "[[]"))):
+    for file in sorted(folder.glob(path.replace("[", "[[]"))):
         fits = pattern.fullmatch(file.relative_to(folder).as_posix())
         if not fits or file.name.startswith("._"):  # as macOS leaves beside files
             continue

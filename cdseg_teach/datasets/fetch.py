@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,10 +77,7 @@ def download(files: Iterable[RemoteFile], folder: Path, *, retries: int = RETRIE
                 "where it stopped"
             ) from error
         except ValueError as error:
-            raise RunFailed(
-                f"{file.address}: is not the file on record, its checksum differs; try again "
-                "later, or look whether a newer version of this software knows it"
-            ) from error
+            raise _another_file(file) from error
         part.unlink(missing_ok=True)
 
 
@@ -88,15 +86,16 @@ class _Resuming:
 
     def __init__(self, file: RemoteFile, part: Path) -> None:
         self.file, self.part = file, part
+        self.wrong = 0  # how often another file than the one on record came
 
     def __call__(self, url: str, output_file: str, pooch: Any) -> None:
         self._complete(url)
         if not _is_right(self.part, self.file.checksum):
             self.part.unlink()
-            raise ValueError("it is another file")
-        # A second name for the same bytes: whoever is killed before pooch has moved it has .part.
-        os.unlink(output_file)
-        os.link(self.part, output_file)
+            self.wrong += 1
+            # Once may be an old beginning with a new end; pooch tries again after a ValueError.
+            raise ValueError("it is another file") if self.wrong == 1 else _another_file(self.file)
+        _same_content(self.part, Path(output_file))
 
     def _complete(self, url: str) -> None:
         have = self.part.stat().st_size if self.part.exists() else 0
@@ -139,6 +138,22 @@ class _Resuming:
             came = stream.tell() - have
         if announced and came != announced:  # older urllib3 takes a cut connection for the end
             raise requests.ConnectionError(f"{came} of {announced} bytes came")
+
+
+def _same_content(part: Path, place: Path) -> None:
+    """A second name for the same bytes: whoever is killed before pooch has moved it has .part."""
+    place.unlink()
+    try:
+        os.link(part, place)
+    except OSError:  # exFAT and some disks of a network give a file one name only
+        shutil.copyfile(part, place)
+
+
+def _another_file(file: RemoteFile) -> RunFailed:
+    return RunFailed(
+        f"{file.address}: is not the file on record, its checksum differs; try again "
+        "later, or look whether a newer version of this software knows it"
+    )
 
 
 def _is_right(place: Path, checksum: str) -> bool:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from cdseg_teach.cohorts.layout import read_card
+from cdseg_teach.cohorts.nifti import check_place
+from cdseg_teach.cohorts.resample import check_grid
 from cdseg_teach.datasets.build import (
     Domain,
     Plan,
     build_cohorts,
     finish,
     keep_only,
+    key_of,
+    state_of,
     workplace,
     workplace_of,
 )
@@ -24,8 +27,10 @@ from cdseg_teach.datasets.fetch import download
 from cdseg_teach.datasets.unpack import unpack
 from cdseg_teach.problems import Problem
 
-CONVERSION = 1  # raised with a change that moves a voxel of what is converted
+SUBJECTS = "subjects"  # of a workplace: where they wait
 BACKGROUND = "background"
+HEIGHT_MM = 240  # of a body that is converted, by and large
+BYTES_A_VOXEL = 1  # packed, half of the grid being air: four fifths of it in heads
 
 
 def get(chosen: PublicSet, folder: Path, *, given: Path | None = None) -> bool:
@@ -62,13 +67,14 @@ def get(chosen: PublicSet, folder: Path, *, given: Path | None = None) -> bool:
             return False
         fetched = f"scans-{key_of(chosen.files)}"
         if given is None:
-            keep_only(work, fetched, f"cohorts-{key_of(plan, chosen.files)}")
-            _check_room(chosen, work)
-            scans = _scans(chosen, work / fetched)
             cohorts = work / f"cohorts-{key_of(plan, chosen.files)}"
-            build_cohorts(_found(chosen, scans), plan, cohorts)
+            keep_only(work, fetched, cohorts.name, SUBJECTS)
+            needed = chosen.download_bytes + chosen.unpacked_bytes + chosen.converted_bytes
+            _check_room(chosen.name, needed, work)
+            scans = _scans(chosen, work / fetched)
+            build_cohorts(_found(chosen, scans), plan, cohorts, work / SUBJECTS)
         else:
-            cohorts = _converted(_found(chosen, given), plan, work)
+            cohorts = _converted(_found(chosen, given), plan, work, chosen.converted_bytes)
         finish(cohorts, folder, work)
     return True
 
@@ -95,7 +101,7 @@ def convert(
     values
         In the masks: those of label 1..K by structure, and of "background" beside 0.
     spacing_mm, plane
-        Of the working grid, as in `load_study`.
+        Of the working grid, as in `load_study`; a plane is multiples of 8.
 
     Returns
     -------
@@ -104,8 +110,10 @@ def convert(
     Raises
     ------
     Problem
-        When rows, files or the folder are not as they should be.
+        When the grid, rows, files or the folder are not as they should be, or the disk is too
+        small.
     """
+    check_grid(spacing_mm, plane)
     _check_values(values)
     folder, found = folder.resolve(), find(rows, scans)
     plan = Plan(
@@ -120,33 +128,24 @@ def convert(
     if _is_there(folder, plan):
         return False
     with workplace(folder) as work:
-        finish(_converted(found, plan, work), folder, work)
+        if _is_there(folder, plan):  # another process was quicker
+            return False
+        finish(_converted(found, plan, work, _bytes_of(found, plan)), folder, work)
     return True
 
 
-def _converted(found: Found, plan: Plan, work: Path) -> Path:
-    """Cohorts of files that lie here; when one of these has changed, all are made anew."""
+def _converted(found: Found, plan: Plan, work: Path, needed: int) -> Path:
+    """Cohorts of files that lie here, once there is room for so many bytes."""
     cohorts = work / f"cohorts-{key_of(plan, _state(found))}"
-    keep_only(work, cohorts.name)
-    build_cohorts(found, plan, cohorts)
+    keep_only(work, cohorts.name, SUBJECTS)
+    _check_room(plan.name, needed, work)
+    build_cohorts(found, plan, cohorts, work / SUBJECTS)
     return cohorts
 
 
-def key_of(*recipe: object) -> str:
-    """A few letters that differ when what is to be made differs."""
-    return hashlib.sha256(repr((CONVERSION, recipe)).encode()).hexdigest()[:8]
-
-
-def _state(found: Found) -> list[tuple[str, int, int]]:
+def _state(found: Found) -> list[list[tuple[str, int, int]]]:
     """Which files are read, and as they are now."""
-    scans = [
-        scan
-        for subjects in found.values()
-        for subject in subjects
-        for scan in (*subject.channels.values(), *filter(None, [subject.label]))
-    ]
-    states = ((scan.file, scan.file.stat()) for scan in scans)
-    return [(str(file), state.st_size, state.st_mtime_ns) for file, state in states]
+    return [state_of(subject) for subjects in found.values() for subject in subjects]
 
 
 def _channels(rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:
@@ -180,14 +179,11 @@ def _marked(plan: Plan, key: str) -> Plan:
 
 
 def _is_there(folder: Path, plan: Plan) -> bool:
-    """Whether a folder is what the plan becomes; a Problem when it is something else."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        if folder == Path.cwd():
-            raise Problem(f"{folder}: is where you are; name another folder, which will be made")
-        return False
+    """Whether a folder is what the plan becomes; a Problem when it can become nothing."""
     cards = [read_card(folder / key) for key in plan.domains]
     if any(card is None or card.provenance != plan.provenance for card in cards):
-        raise Problem(f"{folder}: is there and not empty; choose a new folder or remove it")
+        check_place(folder)
+        return False
     shutil.rmtree(workplace_of(folder), ignore_errors=True)  # of a run that was killed at its end
     return True
 
@@ -229,13 +225,23 @@ def _found(chosen: PublicSet, scans: Path) -> Found:
         raise Problem(f"{problem} ({chosen.name} is looked for as {scans}/{first})") from None
 
 
-def _check_room(chosen: PublicSet, work: Path) -> None:
-    """A Problem when the disk cannot hold what is still to come."""
-    needed = chosen.download_bytes + chosen.unpacked_bytes + chosen.converted_bytes
-    done = sum(path.stat().st_size for path in work.rglob("*") if path.is_file())
+def _check_room(name: str, needed: int, work: Path) -> None:
+    """A Problem when the disk cannot hold what is still to come of so many bytes."""
+    more = needed - sum(path.stat().st_size for path in work.rglob("*") if path.is_file())
     free = shutil.disk_usage(work).free
-    if free < needed - done:
+    if free < more:
         raise Problem(
-            f"{chosen.name} needs {(needed - done) / 1e9:.1f} GB more, {work.parent} has "
-            f"{free / 1e9:.1f} GB free; make room or choose another folder"
+            f"{name} needs {_size(more)} more, {work.parent} has {_size(free)} free; make room or "
+            "choose another folder"
         )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _bytes_of(found: Found, plan: Plan) -> int:
+    """What cohorts take on the disk, by and large: nobody knows yet how tall everybody is."""
+    images = sum(len(found[key]) * len(domain.channels) for key, domain in plan.domains.items())
+    rows, columns = plan.plane
+    return round(images * rows * columns * HEIGHT_MM / plan.spacing_mm[0] * BYTES_A_VOXEL)

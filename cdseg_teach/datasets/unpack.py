@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from cdseg_teach.cohorts.nifti import whole_folder
+from cdseg_teach.cohorts.nifti import filled
 from cdseg_teach.cohorts.volumes import reason
 from cdseg_teach.problems import Problem
 
@@ -50,11 +50,17 @@ def unpack(archive: Path, folder: Path, *, most_bytes: int) -> None:
     ------
     Problem
         When it is no archive, is truncated or corrupt, holds anything but files and folders, names
-        a place outside the folder, or is larger than announced.
+        a place outside the folder, one place twice, or is larger than announced.
+    OSError
+        When the folder cannot be written.
     """
-    with whole_folder(folder) as part:
+    with filled(folder) as part:
         try:
             _unpack_into(part, archive, most_bytes)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise Problem(
+                f"{archive.name}: has two files of one name ({reason(error)}); do not trust it"
+            ) from error
         except _BROKEN as error:
             raise Problem(
                 f"{archive.name}: is truncated or no archive ({reason(error)}); get it again"

@@ -65,6 +65,31 @@ def test_scans_of_any_layout(tmp_path, capsys):
     assert "not empty" in capsys.readouterr().err
 
 
+def test_the_same_scans_may_be_named_from_elsewhere(tmp_path, capsys, monkeypatch):
+    lay_out("wmh2017", tmp_path / "b" / "wmh")
+    columns = catalogue.public_set("wmh2017").columns
+    (tmp_path / "b" / "wmh" / "map.csv").write_text(columns, encoding="utf-8")
+    labels = ["--labels", "lesion=1,background=2"]
+    command = ["data", "convert", "b/wmh/map.csv", "--from", str(tmp_path / "b" / "wmh")]
+    assert cli.main([*command, *labels, "--out", "out"]) == 0
+    assert "written: out" in capsys.readouterr().out
+    assert cli.main(["data", "convert", "b/wmh/map.csv", *labels, "--out", "out"]) == 0
+    assert "there already: out" in capsys.readouterr().out
+    monkeypatch.chdir(tmp_path / "b" / "wmh")
+    assert cli.main(["data", "convert", "map.csv", *labels, "--out", "../../out"]) == 0
+    assert "there already: ../../out" in capsys.readouterr().out
+
+
+def test_each_of_several_problems_is_a_line(tmp_path, capsys):
+    (tmp_path / "map.csv").write_text("subject,channel,path\n1,T1,a.nii\n2,T1,b.nii\n")
+    for name in ("a.nii", "b.nii"):
+        (tmp_path / name).write_bytes(b"no NIfTI")
+    assert cli.main(["data", "convert", "map.csv", "--out", "out"]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("cdseg-teach: a.nii: cannot be opened")
+    assert second.startswith("cdseg-teach: b.nii: cannot be opened")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -83,6 +108,8 @@ def test_scans_of_any_layout(tmp_path, capsys):
         ("data convert good.csv --out x --labels background=1", "no structure is named"),
         ("data convert good.csv --out x --spacing 4,2", "spacing '4,2': give 3 positive"),
         ("data convert good.csv --out x --plane 96,no", "plane 'no' is no whole number"),
+        ("data convert good.csv --out x --plane 97,96", "plane (97, 96): give positive lengths"),
+        ("data convert good.csv --out x --plane 4,8", "multiples of 8"),
         ("data convert good.csv --out x", "a.nii: no such file"),
         ("data convert good.csv --from nowhere --out x", "a.nii: no such file in nowhere"),
     ],

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -99,7 +100,10 @@ def test_a_write_that_stops_leaves_nothing(tmp_path, make_subject, monkeypatch, 
         raise error
 
     monkeypatch.setattr(nib, "save", stop)
-    with pytest.raises(Problem if isinstance(error, OSError) else KeyboardInterrupt):
+    kind, said = KeyboardInterrupt, None
+    if isinstance(error, OSError):
+        kind, said = Problem, r"new: cannot be written \(No space left on device\); make room or"
+    with pytest.raises(kind, match=said):
         write(tmp_path / "new", cohort(make_subject))
     assert list(tmp_path.iterdir()) == []
 
@@ -121,16 +125,52 @@ def test_a_place_that_is_looked_at_stays_as_it_is(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
 
-@pytest.mark.parametrize("name", ["../up", "a b", "", "label"])
-def test_names_that_are_no_file_names(tmp_path, make_subject, name):
-    people = [make_subject(name or "x")]
-    channels = ("FLAIR", name) if name in ("", "label") else ("FLAIR", "GE")
-    odd = Cohort(
-        "odd", channels, ["lesion"], train=Split.of(people), validation=Split((), tuple),
-        test=Split((), tuple), labels_for_training=True,
+@pytest.mark.parametrize(
+    ("own", "said"), [("is_mount", "a disk is mounted; name a folder in it"), ("", "where you are")]
+)
+def test_a_folder_that_has_to_stay_is_not_replaced(tmp_path, make_subject, monkeypatch, own, said):
+    """Where a disk is mounted, and where one stands: told at the start, and it stays."""
+    here = tmp_path / "here"
+    here.mkdir()
+    number = here.stat().st_ino
+    if own:
+        monkeypatch.setattr(Path, own, lambda path: path == here)
+    else:
+        monkeypatch.chdir(here)
+        here = Path(".")
+    with pytest.raises(Problem, match=said):
+        check_new(here)
+    with pytest.raises(Problem, match=said):
+        write(here, cohort(make_subject))
+    assert (tmp_path / "here").stat().st_ino == number
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
+
+
+def named(make_subject, name: str, channel: str) -> Cohort:
+    return Cohort(
+        "odd", ("FLAIR", channel), ["lesion"], train=Split.of([make_subject(name)]),
+        validation=Split((), tuple), test=Split((), tuple), labels_for_training=True,
     )  # fmt: skip
-    with pytest.raises(Problem, match="no file name"):
-        write(tmp_path / "new", odd)
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", " a", "a ", "", ".a"])
+def test_names_that_are_no_file_names(tmp_path, make_subject, name):
+    with pytest.raises(Problem, match=f"subject '{name}' is no file name"):
+        write(tmp_path / "new", named(make_subject, name, "T1"))
+    with pytest.raises(Problem, match=f"channel '{name}' is no file name"):
+        write(tmp_path / "new", named(make_subject, "a", name))
+
+
+@pytest.mark.parametrize("channel", ["label", "Label", "T1_mask", "brainmask"])
+def test_a_channel_that_would_be_read_as_a_mask(tmp_path, make_subject, channel):
+    with pytest.raises(Problem, match=f"channel '{channel}' would be read as a mask"):
+        write(tmp_path / "new", named(make_subject, "a", channel))
+
+
+def test_a_name_may_have_blanks_within(tmp_path, make_subject):
+    write(tmp_path / "new", named(make_subject, "Anna B. 7", "T1 post"))
+    assert check_cohort(tmp_path / "new") == []
+    assert (tmp_path / "new" / "sub-Anna B. 7" / "T1 post.nii.gz").is_file()
 
 
 @pytest.mark.parametrize("affine", AFFINES.values(), ids=AFFINES)

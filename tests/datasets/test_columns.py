@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ from layouts import image, lay_out, mask, save
 
 from cdseg_teach.cohorts.checks import check_cohort
 from cdseg_teach.cohorts.layout import read_card
-from cdseg_teach.cohorts.volumes import Scan
+from cdseg_teach.datasets import get
 from cdseg_teach.datasets.columns import Row, decathlon_rows, find, read_columns, rows_of
 from cdseg_teach.datasets.get import convert
 from cdseg_teach.problems import Problem
@@ -39,6 +40,14 @@ def test_the_same_star_twice_is_the_same_text(tmp_path):
     assert [subject.name for subject in found[""]] == ["p1", "p2"]
 
 
+@pytest.mark.parametrize("path", ["./multi/*/T1.nii", "multi//*/T1.nii", "multi/./*//T1.nii"])
+def test_a_path_may_be_written_in_a_longer_way(tmp_path, path):
+    touch(tmp_path, "multi/7/T1.nii")
+    assert find([Row("*", "T1", path)], tmp_path) == find(
+        [Row("*", "T1", "multi/*/T1.nii")], tmp_path
+    )
+
+
 def test_letters_of_a_path_are_no_pattern(tmp_path):
     touch(tmp_path, "a(1)[2].b/7.nii", "a1xb/8.nii", "a(1)2xb/9.nii", "a(1)[2].b/._7.nii")
     found = find(rows_of(f"{HEAD}\n*,T1,a(1)[2].b/*.nii", "map"), tmp_path)
@@ -56,7 +65,8 @@ def test_channels_keep_their_order_and_the_label_stands_apart(tmp_path):
     touch(tmp_path, "a.nii", "b.nii", "c.nii")
     (subject,) = find(rows_of(f"{HEAD}\n1,Z,a.nii\n1,label,c.nii\n1,A,b.nii", "m"), tmp_path)[""]
     assert list(subject.channels) == ["Z", "A"]
-    assert subject.label == Scan(tmp_path / "c.nii")
+    assert subject.label is not None
+    assert subject.label.file == tmp_path / "c.nii"
 
 
 @pytest.mark.parametrize(
@@ -101,6 +111,8 @@ def test_a_map_of_a_spreadsheet_begins_with_a_mark(tmp_path):
     [
         ([Row("1", "T1", "nowhere.nii")], "nowhere.nii: no such file in"),
         ([Row("*", "T1", "no/*.nii")], r"no/\*.nii: no such file in"),
+        ([Row("*", "T1", "/no/*.nii")], r"/no/\*.nii: begins with /; name it as it lies in"),
+        ([Row("1", "T1", "/no/a.nii")], r"/no/a.nii: begins with /"),
         ([Row("1", "T1", "a.nii"), Row("1", "T1", "b.nii")], "1: two rows give its T1; keep one"),
     ],
 )
@@ -142,6 +154,82 @@ def test_a_map_without_domains_becomes_one_cohort(tmp_path):
     assert check_cohort(tmp_path / "out") == []
     card = read_card(tmp_path / "out")
     assert (card.channels, card.structures, card.prepared) == (("T1",), ("vessel",), True)
+
+
+def test_a_mistake_of_headers_or_of_the_first_volume_leaves_nothing(tmp_path):
+    rows, values = cohort_map(tmp_path / "scans"), {"vessel": (3, 5)}
+    with pytest.raises(Problem, match="label 5 is none of"):
+        convert(rows, tmp_path / "scans", tmp_path / "out", values={"vessel": (3,)})
+    save(tmp_path / "scans" / "2_seg.nii.gz", mask(3)[1:])
+    with pytest.raises(Problem, match="resample one onto the other"):
+        convert(rows, tmp_path / "scans", tmp_path / "out", values=values)
+    assert [path.name for path in tmp_path.iterdir()] == ["scans"]
+
+
+def test_every_broken_header_is_told_by_the_way_to_its_file(tmp_path):
+    """Everybody's file has the same name: three are broken, in two domains."""
+    rows = []
+    for domain in ("source", "target"):
+        for number in (1, 2, 3):
+            save(tmp_path / "scans" / domain / f"{number}/pre/T1.nii.gz", image(number))
+            save(tmp_path / "scans" / domain / f"{number}/wmh.nii.gz", mask(1))
+        rows += [Row(f"{domain}-*", "T1", f"{domain}/*/pre/T1.nii.gz", None, domain)]
+        rows += [Row(f"{domain}-*", "label", f"{domain}/*/wmh.nii.gz", None, domain)]
+    broken = ["source/1/pre/T1.nii.gz", "source/3/pre/T1.nii.gz", "target/2/pre/T1.nii.gz"]
+    for name in broken:
+        (tmp_path / "scans" / name).write_bytes(b"no NIfTI")
+    with pytest.raises(Problem) as raised:
+        convert(rows, tmp_path / "scans", tmp_path / "out", values={"lesion": (1,)})
+    lines = str(raised.value).split("\n")
+    assert [line.partition(": cannot be opened as NIfTI")[0] for line in lines] == broken
+
+
+def test_a_volume_cut_short_is_told_by_the_way_to_its_file(tmp_path):
+    for number in (1, 2):
+        save(tmp_path / "scans" / f"{number}/pre/T1.nii.gz", image(number))
+    file = tmp_path / "scans" / "2/pre/T1.nii.gz"
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(Problem, match=r"^2/pre/T1\.nii\.gz: is truncated or corrupt"):
+        convert(
+            [Row("*", "T1", "*/pre/T1.nii.gz")],
+            tmp_path / "scans",
+            tmp_path / "out",
+            values={"lesion": (1,)},
+        )
+
+
+def test_a_folder_that_could_never_be_made_keeps_nothing(tmp_path):
+    rows = cohort_map(tmp_path)
+    with pytest.raises(Problem, match=r"out: cannot be written \(.*\); choose another folder$"):
+        convert(rows, tmp_path, tmp_path / "1.nii.gz" / "out", values={"vessel": (3, 5)})
+
+
+def test_a_full_disk_before_anything_is_done(tmp_path, monkeypatch):
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(arguments[0]))
+
+    rows = cohort_map(tmp_path / "scans")
+    monkeypatch.setattr("cdseg_teach.datasets.build.write_subject", full)
+    said = r"out: could not be made \(No space left on device\); make room or choose another folder"
+    with pytest.raises(Problem, match=said):
+        convert(rows, tmp_path / "scans", tmp_path / "out", values={"vessel": (3, 5)})
+    assert [path.name for path in tmp_path.iterdir()] == ["scans"]
+
+
+def test_another_process_may_be_quicker(tmp_path, monkeypatch):
+    """Between the look at the folder and the lock."""
+    rows, values = cohort_map(tmp_path / "scans"), {"vessel": (3, 5)}
+    workplace = get.workplace
+
+    def late(folder):
+        monkeypatch.setattr(get, "workplace", workplace)
+        assert convert(rows, tmp_path / "scans", folder, values=values)
+        return workplace(folder)
+
+    monkeypatch.setattr(get, "workplace", late)
+    assert not convert(rows, tmp_path / "scans", tmp_path / "out", values=values)
+    assert check_cohort(tmp_path / "out") == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "scans"]
 
 
 def test_some_rows_with_a_domain_are_too_few(tmp_path):
@@ -186,7 +274,7 @@ def test_a_channel_s_name_is_a_file_s(tmp_path, channel, said):
     save(tmp_path / "a.nii", image(0))
     with pytest.raises(Problem, match=said):
         convert([Row("1", channel, "a.nii")], tmp_path, tmp_path / "out", values={"lesion": (1,)})
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.unfinished", "a.nii"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.nii"]
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", ""])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import subprocess
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from faulty_server import Server
 
-from cdseg_teach.datasets.fetch import CHUNK, RemoteFile, download
+from cdseg_teach.datasets.fetch import CHUNK, RETRIES, RemoteFile, download
 from cdseg_teach.problems import RunFailed
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
@@ -69,6 +70,18 @@ def test_a_run_goes_on_where_the_last_one_ended(tmp_path, server, remote):
     assert (tmp_path / "a" / "b.tar").read_bytes() == CONTENT
 
 
+@pytest.fixture(params=["links", "no links"])
+def _disk(request, monkeypatch):
+    """One as exFAT formats it gives a file no second name."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    if request.param == "no links":
+        monkeypatch.setattr("os.link", refuse)
+
+
+@pytest.mark.usefixtures("_disk")
 def test_what_is_whole_when_a_run_is_killed_is_not_asked_for_again(tmp_path, server, remote):
     """After its checksum was found right, and before it has its name."""
     with pytest.MonkeyPatch.context() as patch:
@@ -78,6 +91,7 @@ def test_what_is_whole_when_a_run_is_killed_is_not_asked_for_again(tmp_path, ser
     download([remote], tmp_path)
     assert server.asked[-1][1] == f"bytes={len(CONTENT)}-"
     assert (tmp_path / "a" / "b.tar").read_bytes() == CONTENT
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.tar"]
 
 
 def test_a_part_that_is_whole_already(tmp_path, server, remote):
@@ -110,10 +124,12 @@ def test_what_is_gone_is_not_asked_for_again(tmp_path, server, remote, status):
     assert len(server.asked) == 1
 
 
-def test_another_file_than_the_one_on_record_is_refused(tmp_path, server, remote):
+@pytest.mark.parametrize("retries", [0, 1, RETRIES])
+def test_another_file_than_the_one_on_record_is_refused(tmp_path, server, remote, retries):
     server.content["a/b.tar"] = CONTENT[::-1]
     with pytest.raises(RunFailed, match=r"b\.tar: is not the file on record"):
-        download([remote], tmp_path, retries=1)
+        download([remote], tmp_path, retries=retries)
+    assert len(server.asked) == min(retries, 1) + 1  # once more: not all of it five times
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 

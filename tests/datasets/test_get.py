@@ -18,6 +18,7 @@ from layouts import lay_out, mask, save, served
 from cdseg_teach.cohorts.checks import check_cohort
 from cdseg_teach.cohorts.load import load_study
 from cdseg_teach.datasets import get as module
+from cdseg_teach.datasets.build import Plan
 from cdseg_teach.datasets.catalogue import public_set, public_sets
 from cdseg_teach.datasets.columns import rows_of
 from cdseg_teach.datasets.get import get
@@ -94,7 +95,22 @@ def test_where_one_stands_is_no_folder_to_make(tmp_path, monkeypatch):
         get(public_set("mm_whs"), Path("."), given=tmp_path / "given")
 
 
-def test_a_file_that_was_mended_between_two_runs_is_read_again(tmp_path):
+def test_where_a_disk_is_mounted_is_told_before_any_work(tmp_path, monkeypatch):
+    lay_out("mm_whs", tmp_path / "given")
+    (tmp_path / "disk").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "is_mount", lambda path: path.name == "disk")
+        patch.setattr(module, "workplace", None)
+        with pytest.raises(Problem, match="disk: is where a disk is mounted; name a folder in it"):
+            get(public_set("mm_whs"), tmp_path / "disk", given=tmp_path / "given")
+    assert get(public_set("mm_whs"), tmp_path / "disk" / "out", given=tmp_path / "given")
+    monkeypatch.setattr(Path, "is_mount", lambda path: path.name == "out")
+    # Mounted as a whole, it is there already and is not touched.
+    assert not get(public_set("mm_whs"), tmp_path / "disk" / "out", given=tmp_path / "given")
+
+
+def test_a_file_that_was_mended_between_two_runs_is_read_again(tmp_path, monkeypatch):
+    read_subject = Plan.read
     given, broken = tmp_path / "given", tmp_path / "given" / "ct_train/ct_train_1002_label.nii.gz"
     lay_out("mm_whs", given)
     save(broken, mask(421))
@@ -102,7 +118,12 @@ def test_a_file_that_was_mended_between_two_runs_is_read_again(tmp_path):
         get(public_set("mm_whs"), tmp_path / "out", given=given)
     save(broken, mask(500))
     save(given / "mr_train" / "mr_train_1001_label.nii.gz", mask(820))
+    read = []
+    monkeypatch.setattr(
+        Plan, "read", lambda *those: read.append(those[1].name) or read_subject(*those)
+    )
     get(public_set("mm_whs"), tmp_path / "out", given=given)
+    assert read == ["mr-1001", "ct-1002"]  # the others are as they were
     label = nib.load(tmp_path / "out" / "source" / "sub-mr-1001" / "label.nii.gz")
     assert set(np.unique(np.asarray(label.dataobj))) == {0, 6}  # the aorta
 
@@ -131,6 +152,24 @@ def test_a_disk_too_small_is_told_before_anything_is_asked_for(tmp_path, server,
     assert server.asked == []
 
 
+def test_a_disk_too_small_for_what_is_converted_is_told(tmp_path, monkeypatch):
+    lay_out("mm_whs", tmp_path / "given")
+    usage = namedtuple("usage", "free")(6 * 10**6)
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda place: usage)
+    monkeypatch.setattr(Plan, "read", None)
+    with pytest.raises(Problem, match=r"mm_whs needs 150 MB more, .* has 6 MB free; make room"):
+        get(public_set("mm_whs"), tmp_path / "out", given=tmp_path / "given")
+    rows = rows_of(public_set("mm_whs").columns, "map")
+    values = {"heart": (500, 600, 420, 550, 205)}
+    # 2 domains of 2 subjects with 1 channel, 256 x 256 x 120 voxels: 8 MB each
+    with pytest.raises(Problem, match=r"given needs 31 MB more, .* has 6 MB free"):
+        module.convert(
+            rows, tmp_path / "given", tmp_path / "out",
+            values=values, spacing_mm=(2.0, 1.0, 1.0), plane=(256, 256),
+        )  # fmt: skip
+    assert [path.name for path in tmp_path.iterdir()] == ["given"]
+
+
 def test_a_full_disk_while_converting(tmp_path, server, monkeypatch):
     def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
@@ -138,7 +177,11 @@ def test_a_full_disk_while_converting(tmp_path, server, monkeypatch):
     chosen = served("msd_heart", server, tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr("cdseg_teach.datasets.build.write_subject", full)
-        with pytest.raises(Problem, match="No space left on device"):
+        said = (
+            rf"{tmp_path}/out: could not be made \(No space left on device\); make room and repeat "
+            rf"the command, what is done is kept in {tmp_path}/\.out\.unfinished$"
+        )
+        with pytest.raises(Problem, match=said):
             get(chosen, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     asked = len(server.asked)
