@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from cdseg_teach.cohorts.layout import (
     with_prefix,
 )
 from cdseg_teach.cohorts.namesakes import copies, namesakes
+from cdseg_teach.cohorts.resample import check_grid
 from cdseg_teach.cohorts.splits import (
     FEWEST_TESTED,
     TEST_SHARE,
@@ -105,11 +105,7 @@ def load_study(
         none.
     """
     seed = checked_seed(seed)
-    whole = min(plane) >= 8 and plane[0] % 8 == plane[1] % 8 == 0
-    if not (whole and all(0 < step < math.inf for step in spacing_mm)):
-        raise Problem(
-            f"spacing {spacing_mm} mm, plane {plane}: give positive lengths and multiples of 8"
-        )
+    check_grid(spacing_mm, plane)
     halved = _is_halved(Path(source), Path(target), source_subjects, target_subjects)
     halves_seed = (seed if folds is None else 0) if halved else None
     sides = _sides(Path(source), Path(target), source_subjects, target_subjects, halves_seed)
