@@ -15,6 +15,7 @@ from nibabel.openers import ImageOpener
 from cdseg_teach.problems import Problem
 
 MAX_VOXELS = 512 * 512 * 320  # a long CT of the heart; reading one takes two copies of 0.34 GB
+MAX_VOLUMES = 500  # of a 4-D file, each a channel: diffusion has up to 300; more is a time series
 DEFLATE_LIMIT = 1032  # gzip cannot make anything smaller than by this factor
 SMALLEST_SPACING_MM = 1e-3
 CHUNK = 2**20  # bytes that are read at a time where only the end of a file matters
@@ -36,13 +37,19 @@ class Scan:
 
 
 def count_volumes(file: Path) -> int | None:
-    """How many volumes a 4-D file has; None for what is 3-D, or cannot be opened."""
+    """How many volumes a 4-D file has; None for what is 3-D, or what open_volume will refuse.
+
+    That is a file that cannot be opened, a header that claims more than the file can hold, and more
+    than `MAX_VOLUMES`: nobody is to make as many scans as a header that lies asks for.
+    """
     try:
         with _silent_nibabel():
-            shape = _without_empty_axes(nib.load(file).shape)  # type: ignore[attr-defined]
+            image = nib.load(file)
+        shape = _without_empty_axes(image.shape)  # type: ignore[attr-defined]
+        lies = _claims_too_much(image, file)  # type: ignore[arg-type]
     except Exception:  # as in open_volume, which says what is wrong
         return None
-    return shape[3] if len(shape) == 4 else None
+    return shape[3] if len(shape) == 4 and shape[3] <= MAX_VOLUMES and not lies else None
 
 
 def open_volume(scan: Scan) -> nib.Nifti1Image:
@@ -61,8 +68,7 @@ def open_volume(scan: Scan) -> nib.Nifti1Image:
         if not isinstance(image, nib.Nifti1Image):
             raise TypeError(f"it is {type(image).__name__}")
         shape, affine, stored_spacing = image.shape, image.affine, _stored_spacing(image)
-        stored_bytes = file.stat().st_size
-        claimed_bytes = math.prod(shape) * image.get_data_dtype().itemsize
+        stored_bytes, lies = file.stat().st_size, _claims_too_much(image, file)
     except Exception as error:  # nibabel lets errors of gzip, zlib, struct and numpy through
         raise Problem(
             f"{scan}: cannot be opened as NIfTI ({reason(error)}); copy it again"
@@ -71,6 +77,14 @@ def open_volume(scan: Scan) -> nib.Nifti1Image:
         what = f"holds {image.get_data_dtype()}, not a number a voxel"
         raise Problem(f"{scan}: {what}; export magnitudes")
     shape = _without_empty_axes(shape)
+    if lies:
+        raise Problem(
+            f"{scan}: header claims {shape} voxels, too many for {stored_bytes} bytes; "
+            "copy it again"
+        )
+    if len(shape) == 4 and scan.volume is None and shape[3] > MAX_VOLUMES:
+        what = f"has {shape[3]} volumes, more than {MAX_VOLUMES}"
+        raise Problem(f"{scan}: {what}; keep those that are to be channels")
     if len(shape) != (3 if scan.volume is None else 4):
         raise Problem(f"{scan}: has shape {shape}; keep one 3-D volume in a file")
     if scan.volume is not None and not 0 <= scan.volume < shape[3]:
@@ -82,12 +96,6 @@ def open_volume(scan: Scan) -> nib.Nifti1Image:
         raise Problem(f"{scan}: spacing is zero; export it with its geometry")
     if abs(np.linalg.det(affine[:3, :3] / spacing)) < FLATTEST_VOXEL:
         raise Problem(f"{scan}: affine is singular; export it with its geometry")
-    compression = DEFLATE_LIMIT if file.suffix == ".gz" else 1
-    if min(shape) < 1 or claimed_bytes > compression * stored_bytes:
-        raise Problem(
-            f"{scan}: header claims {shape} voxels, too many for {stored_bytes} bytes; "
-            "copy it again"
-        )
     if math.prod(shape[:3]) > MAX_VOXELS:
         raise Problem(
             f"{scan}: {shape[:3]} is more than {MAX_VOXELS} voxels; crop or downsample it"
@@ -199,6 +207,13 @@ def reason(error: Exception) -> str:
     """What an error of another library says, in one line."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(text.split())[:120] or type(error).__name__
+
+
+def _claims_too_much(image: nib.Nifti1Image, file: Path) -> bool:
+    """Whether a header claims no voxels, or more than a file of that size can hold."""
+    compression = DEFLATE_LIMIT if file.suffix == ".gz" else 1
+    claimed_bytes = math.prod(image.shape) * image.get_data_dtype().itemsize
+    return min(image.shape) < 1 or claimed_bytes > compression * file.stat().st_size
 
 
 def _without_empty_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
