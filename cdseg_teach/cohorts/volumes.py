@@ -100,6 +100,10 @@ def open_volume(scan: Scan) -> nib.Nifti1Image:
         raise Problem(
             f"{scan}: {shape[:3]} is more than {MAX_VOXELS} voxels; crop or downsample it"
         )
+    itemsize = image.get_data_dtype().itemsize
+    if math.prod(shape[:3]) * itemsize > 4 * MAX_VOXELS:  # the other copy that reading takes
+        what = f"{shape[:3]} voxels of {itemsize} bytes do not fit into memory"
+        raise Problem(f"{scan}: {what}; save it as float32")
     return image
 
 

@@ -333,6 +333,17 @@ def test_a_volume_too_large_for_this_software(carded, monkeypatch):
     assert "crop or downsample" in lines(carded)[0]
 
 
+def test_a_volume_of_wider_numbers_than_are_needed(carded, monkeypatch):
+    file = carded / "patient1" / "T2.nii.gz"
+    image = nib.load(file)
+    nib.save(nib.Nifti1Image(image.get_fdata(), image.affine), file)
+    assert lines(carded) == []
+    monkeypatch.setattr(volumes, "MAX_VOXELS", 20 * 24 * 16)
+    (line,) = lines(carded)
+    assert line.startswith("patient1/T2.nii.gz: (20, 24, 16) voxels of 8 bytes ")
+    assert line.endswith("; save it as float32")
+
+
 def test_nothing_there(tmp_path):
     assert "no subject in it" in lines(tmp_path)[0]
     assert "cannot be read" in lines(tmp_path / "nowhere")[0]
