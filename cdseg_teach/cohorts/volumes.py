@@ -85,7 +85,13 @@ def open_volume(scan: Scan) -> nib.Nifti1Image:
     if len(shape) == 4 and scan.volume is None and shape[3] > MAX_VOLUMES:
         what = f"has {shape[3]} volumes, more than {MAX_VOLUMES}"
         raise Problem(f"{scan}: {what}; keep those that are to be channels")
-    if len(shape) != (3 if scan.volume is None else 4):
+    if len(shape) == 3 and scan.volume is not None:
+        what = "the file holds one volume, without a fourth axis"
+        raise Problem(f"{scan}: {what}; leave its `volume` in the column map empty")
+    if len(shape) == 4 and scan.volume is None:
+        cure = "keep one 3-D volume in it, or say which as `volume` in a column map"
+        raise Problem(f"{scan}: has {shape[3]} volumes; {cure}")
+    if len(shape) not in (3, 4):
         raise Problem(f"{scan}: has shape {shape}; keep one 3-D volume in a file")
     if scan.volume is not None and not 0 <= scan.volume < shape[3]:
         raise Problem(f"{scan}: is not there, the file has 0 to {shape[3] - 1}; name one of these")

@@ -206,6 +206,26 @@ def test_a_volume_that_is_not_there(tmp_path):
         read_channel(Scan(tmp_path / "a.nii", 3))
 
 
+@pytest.mark.parametrize(
+    ("more", "volume", "said"),
+    [
+        (
+            (),
+            0,
+            ", volume 0: the file holds one volume, without a fourth axis; leave its `volume` ",
+        ),
+        ((2,), None, ": has 2 volumes; keep one 3-D volume in it, or say which as `volume` "),
+        ((1, 2), None, ": has shape (12, 14, 10, 1, 2); keep one 3-D volume in a file"),
+        ((1, 2), 0, ", volume 0: has shape (12, 14, 10, 1, 2); keep one 3-D volume in a file"),
+    ],
+)
+def test_a_volume_that_was_not_to_be_named_or_was(tmp_path, more, volume, said):
+    write(tmp_path / "p" / "a.nii", body(0, *more))
+    with pytest.raises(Problem) as caught:
+        read_channel(Scan(tmp_path / "p" / "a.nii", volume))
+    assert str(caught.value).startswith(f"p/a.nii{said}")
+
+
 def test_volumes_of_one_file_are_source_and_target(tmp_path):
     for number in (1, 2):
         write(tmp_path / f"sub-0{number}_scan.nii.gz", body(number, 2))
