@@ -200,6 +200,8 @@ def _copies(subjects: Sequence[SubjectFiles]) -> Iterator[Problem]:
     for subject in subjects:
         for file in dict.fromkeys(scan.file for scan in subject.channels.values()):
             try:
+                if not file.is_file():
+                    continue  # said already, as below; a pipe would never end
                 with file.open("rb") as stream:
                     digest = hashlib.file_digest(stream, "sha256").hexdigest()
             except OSError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ def count_volumes(file: Path) -> int | None:
     than `MAX_VOLUMES`: nobody is to make as many scans as a header that lies asks for.
     """
     try:
+        _check_regular(file)
         with _silent_nibabel():
             image = nib.load(file)
         shape = _without_empty_axes(image.shape)  # type: ignore[attr-defined]
@@ -63,6 +65,7 @@ def open_volume(scan: Scan) -> nib.Nifti1Image:
     """
     file = scan.file
     try:
+        _check_regular(file)
         with _silent_nibabel():
             image = nib.load(file)
         if not isinstance(image, nib.Nifti1Image):
@@ -217,6 +220,12 @@ def reason(error: Exception) -> str:
     """What an error of another library says, in one line."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(text.split())[:120] or type(error).__name__
+
+
+def _check_regular(file: Path) -> None:
+    """An OSError for what is no file on disk: to open a pipe is to wait for whoever writes it."""
+    if not stat.S_ISREG(file.stat().st_mode) and not file.is_dir():
+        raise OSError("it is a pipe, socket or device")
 
 
 def _claims_too_much(image: nib.Nifti1Image, file: Path) -> bool:

@@ -131,6 +131,11 @@ def folder_instead(file: Path) -> None:
     file.mkdir()
 
 
+def pipe_instead(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
 def gone(file: Path) -> None:
     file.unlink()
 
@@ -198,6 +203,7 @@ SPOILT: dict[str, Spoil] = {
     "gzip of nothing": replaced(gzip.compress(b"", mtime=0)),
     "link in a circle": link_to_itself,
     "a folder": folder_instead,
+    "a pipe": pipe_instead,
 }
 # The fourth axis lies, alone or with others.
 LIES: dict[str, Spoil] = {
