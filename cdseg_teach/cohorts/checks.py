@@ -14,6 +14,7 @@ import numpy as np
 
 from cdseg_teach.cohorts.layout import (
     CARD_FILE,
+    STRUCTURES,
     Card,
     SubjectFiles,
     is_mask,
@@ -48,8 +49,9 @@ def check_cohort(folder: str | Path) -> list[Problem]:
     folder = Path(folder)
     problems: list[Problem] = []
     card = _attempt(partial(read_card, folder), problems)
+    unread = bool(problems)  # what it says of structures is not known
+    structures = card.structures if card else None if unread else STRUCTURES
     subjects, misplaced = survey(folder)
-    structures = card.structures if card else None
     problems += misplaced
     problems += name_problems(subjects, card)
     channels = expected_channels(subjects, card, share=USUAL)

@@ -27,6 +27,7 @@ from cdseg_teach.problems import Problem, raise_first
 
 CARD_FILE = "cohort.json"
 LABEL_NAMES = ("label", "gt", "consensus_gt", "dseg", "mask")  # the first that is there counts
+STRUCTURES = ("lesion",)  # what a mask shows where no cohort.json says it
 SPLIT_NAMES = ("train", "validation", "test")
 ENDINGS = (".nii.gz", ".nii")
 _SUBJECT = re.compile(r"(sub-[A-Za-z0-9]+)_(?:ses-[A-Za-z0-9]+_)?")

@@ -12,6 +12,7 @@ from cdseg_teach.cohorts.checks import expected_channels, file_problems, name_pr
 from cdseg_teach.cohorts.convert import Conversion, read_subject
 from cdseg_teach.cohorts.layout import (
     SPLIT_NAMES,
+    STRUCTURES,
     Card,
     SubjectFiles,
     check_command,
@@ -28,8 +29,6 @@ from cdseg_teach.cohorts.splits import (
 )
 from cdseg_teach.cohorts.study import Cohort, Split, Study
 from cdseg_teach.problems import Problem, checked_seed, raise_first
-
-STRUCTURES = ("lesion",)  # what a mask shows where no cohort.json says it
 
 
 @dataclass(frozen=True)

@@ -197,8 +197,8 @@ def read_label(
     for value in (data.min(), data.max()):
         if not 0 <= value <= last:
             known = f"0..{last}" + (f" ({', '.join(structures)})" if structures else "")
-            what = f"label {value:.0f} is outside {known}"
-            raise Problem(f"{scan}: {what}; name its structure or remove it")
+            cure = 'list "structures": ["...", "..."] in cohort.json, or data convert --labels'
+            raise Problem(f"{scan}: label {value:.0f} is outside {known}; {cure}")
     return image
 
 

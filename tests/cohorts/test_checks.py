@@ -166,6 +166,31 @@ def test_each_bad_label_is_one_line(carded, change, said):
     assert said in line
 
 
+@pytest.mark.parametrize(("value", "card"), [(3, None), (3, GOOD_CARD), (1, None)])
+def test_a_mask_that_passes_is_one_that_loads(scans, value, card):
+    if card:
+        (scans / "cohort.json").write_text(json.dumps(card))
+    rewrite(scans / "patient2" / "gt.nii.gz", lambda data: data * value)
+    found = lines(scans)
+    study = load_study(scans, scans, source_subjects=["patient0"])
+    if value == 1:
+        assert found == []
+        study.load()
+        return
+    with pytest.raises(Problem) as caught:
+        study.load()
+    assert found == [str(caught.value)]
+    assert 'label 3 is outside 0..1 (lesion); list "structures": ' in found[0]
+    assert "in cohort.json" in found[0]
+
+
+def test_structures_are_not_guessed_where_the_card_cannot_be_read(scans):
+    (scans / "cohort.json").write_text("{")
+    rewrite(scans / "patient2" / "gt.nii.gz", lambda data: data * 3)
+    (line,) = lines(scans)
+    assert line.startswith("cohort.json: ")
+
+
 def test_every_problem_is_found_in_one_run(carded):
     truncate(carded / "patient0" / "FLAIR.nii.gz")
     (carded / "patient1" / "FLAIR.nii.gz").unlink()
