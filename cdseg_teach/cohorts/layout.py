@@ -4,9 +4,10 @@
 consensus_gt, dseg, mask), and optionally `<cohort>/cohort.json`. A subject is called as its folder.
 
 The names of BIDS are understood as well: `sub-XX_FLAIR.nii.gz` in the cohort's or the subject's
-folder, in its `anat/` or `ses-YY/anat/`, is channel FLAIR of sub-XX; `sub-XX_dseg.nii.gz` or
-`sub-XX_label-lesion_mask.nii.gz` there or under `derivatives/` is its mask. Brain masks are left
-out. A file with a fourth axis holds a channel a volume: `scan.nii.gz` is scan-0, scan-1, ...
+folder, in its `anat/`, `ses-YY/` or `ses-YY/anat/`, is channel FLAIR of sub-XX;
+`sub-XX_dseg.nii.gz` or `sub-XX_label-lesion_mask.nii.gz` there or under `derivatives/` is its mask.
+Brain masks are left out. A file with a fourth axis holds a channel a volume: `scan.nii.gz` is
+scan-0, scan-1, ...
 
 Of several masks the first in the order of `LABEL_NAMES` counts, where label-lesion_mask is a label:
 it says what it shows, while fMRIPrep's dseg beside it has tissues.
@@ -30,7 +31,7 @@ LABEL_NAMES = ("label", "gt", "consensus_gt", "dseg", "mask")  # the first that 
 STRUCTURES = ("lesion",)  # what a mask shows where no cohort.json says it
 SPLIT_NAMES = ("train", "validation", "test")
 ENDINGS = (".nii.gz", ".nii")
-_SUBJECT = re.compile(r"(sub-[A-Za-z0-9]+)_(?:ses-[A-Za-z0-9]+_)?")
+_SUBJECT = re.compile(r"(sub-[A-Za-z0-9]+)_(?:(ses-[A-Za-z0-9]+)_)?")
 DERIVED = "derivatives"  # where BIDS keeps segmentations
 _BRAIN_MASK = re.compile(r"brain_?mask", re.IGNORECASE)
 _NAMED_MASK = re.compile(r"(^|_)label-[A-Za-z0-9]+_(.*_)?mask$")
@@ -155,14 +156,11 @@ def _volumes_in(folder: Path) -> list[Path]:
 
 
 def _volumes_of(folder: Path) -> list[Path]:
-    """The volumes of a subject's folder, and of BIDS's anat/ or ses-YY/anat/ in it."""
-    sessions = (folder / session / "anat" for session in _sessions(folder))
-    places = (folder, folder / "anat", *sessions)
+    """The volumes of a subject's folder, and of BIDS's anat/, ses-YY/ and ses-YY/anat/ in it."""
+    places = [
+        place for one in (folder, *sorted(folder.glob("ses-*"))) for place in (one, one / "anat")
+    ]
     return [file for place in places if place.is_dir() for file in _volumes_in(place)]
-
-
-def _sessions(folder: Path) -> list[str]:
-    return sorted(path.parent.name for path in folder.glob("ses-*/anat") if path.is_dir())
 
 
 def _derived_masks(folder: Path) -> list[Path]:
@@ -176,9 +174,14 @@ def _sorted_out(
     name: str, files: list[Path], derived: list[Path], folder: Path
 ) -> tuple[SubjectFiles, list[Problem]]:
     """What each file of a subject is, and what is wrong with that; of rivals the first counts."""
-    first, *later = _sessions(folder / name) or [""]
     strays = [f for f in files if name.startswith("sub-") and _whose(f) not in (None, name)]
-    surplus = [f for f in (*files, *derived) if _is_of(later, f) and f not in strays]
+    sessions = {_session(f.relative_to(folder)) for f in files if f not in strays} - {""}
+    first, *later = sorted(sessions) or [""]
+    surplus = [
+        f
+        for f in (*files, *derived)
+        if _session(f.relative_to(folder)) in later and f not in strays
+    ]
     own, derived = ([f for f in some if f not in strays + surplus] for some in (files, derived))
     claims = _claims(own, derived)
     problems = []
@@ -246,12 +249,12 @@ def _whose(file: Path) -> str | None:
     return subject[1] if subject else None
 
 
-def _is_of(sessions: Sequence[str], file: Path) -> bool:
-    """Whether a file belongs to one of these sessions, by its place or its name."""
-    return any(
-        file.parts[-3:-1] == (session, "anat") or f"_{session}_" in file.name
-        for session in sessions
-    )
+def _session(file: Path) -> str:
+    """The session that a file's name says, or its place in the cohort; nothing where none does."""
+    named = _SUBJECT.match(file.name)
+    if named and named[2]:
+        return named[2]
+    return next((part for part in file.parts[-3:-1] if part.startswith("ses-")), "")
 
 
 def is_mask(file: Path) -> bool:

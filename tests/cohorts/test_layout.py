@@ -43,8 +43,8 @@ def found(folder: Path) -> dict[str, tuple[list[str], str | None]]:
 
 @pytest.mark.parametrize(
     "place",
-    ["{0}", "sub-01/{0}", "sub-01/anat/{0}", "sub-01/ses-a/anat/{0}"],
-    ids=["flat", "subject", "anat", "session"],
+    ["{0}", "sub-01/{0}", "sub-01/anat/{0}", "sub-01/ses-a/anat/{0}", "sub-01/ses-a/{0}"],
+    ids=["flat", "subject", "anat", "session", "session without anat"],
 )
 @pytest.mark.parametrize("mask", ["dseg", "mask", "label-lesion_mask", "space-orig_dseg"])
 def test_the_names_of_bids(tmp_path, place, mask):
@@ -110,14 +110,26 @@ def test_a_brain_mask_is_neither_a_label_nor_a_channel(tmp_path, name):
     assert found(tmp_path) == {"sub-01": (["FLAIR"], None)}
 
 
-def test_two_sessions_are_one_too_many(tmp_path):
-    touch(tmp_path, *(f"sub-01/ses-{s}/anat/sub-01_ses-{s}_T1w.nii.gz" for s in "ab"))
-    with pytest.raises(Problem, match="sub-01: has sessions ses-a, ses-b; keep one"):
-        find_subjects(tmp_path)
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("sub-01/ses-a/anat/sub-01_ses-a_T1w.nii.gz", "sub-01/ses-b/anat/sub-01_ses-b_T1w.nii.gz"),
+        ("sub-01/ses-a/anat/T1w.nii.gz", "sub-01/ses-b/T1w.nii.gz"),
+        ("sub-01_ses-a_FLAIR.nii.gz", "sub-01_ses-b_T2.nii.gz"),
+        ("sub-01/sub-01_ses-a_FLAIR.nii.gz", "sub-01/sub-01_ses-b_mask.nii.gz"),
+    ],
+)
+def test_two_sessions_are_one_too_many(tmp_path, names):
+    folder = tmp_path / "ses-c" / "cohort"  # where the cohort lies says nothing of sessions
+    touch(folder, *names)
+    subjects, (problem,) = survey(folder)
+    assert str(problem) == "sub-01: has sessions ses-a, ses-b; keep one"
+    assert [scan.file for scan in subjects[0].channels.values()] == [folder / names[0]]
+    assert [scan.file for scan in subjects[0].spare] == [folder / names[1]]
 
 
 @pytest.mark.parametrize(
-    "names", [("FLAIR.nii", "FLAIR.nii.gz"), ("sub-1_ses-a_FLAIR.nii", "sub-1_ses-b_FLAIR.nii")]
+    "names", [("FLAIR.nii", "FLAIR.nii.gz"), ("sub-1_ses-a_FLAIR.nii", "FLAIR.nii")]
 )
 def test_two_files_of_one_channel_are_one_too_many(tmp_path, names):
     touch(tmp_path, *(f"sub-1/{name}" for name in names))
