@@ -164,10 +164,23 @@ def _volumes_of(folder: Path) -> list[Path]:
 
 
 def _derived_masks(folder: Path) -> list[Path]:
-    """Masks under BIDS's derivatives/, where segmentations are kept."""
-    below = os.walk(folder / DERIVED)
-    files = sorted(Path(place) / name for place, _, names in below for name in names)
+    """Masks under BIDS's derivatives/, where segmentations are kept, by links or not."""
+    files = sorted(
+        Path(place) / name for place, names in _below(folder / DERIVED) for name in names
+    )
     return [file for file in files if file.name.endswith(ENDINGS) and _mask(file)]
+
+
+def _below(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Each folder below one, the links in it followed, with its files: once, in no circle."""
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        if (true_place := os.path.realpath(place)) in seen:
+            folders.clear()
+            continue
+        seen.add(true_place)
+        folders.sort()
+        yield place, names
 
 
 def _sorted_out(

@@ -186,6 +186,17 @@ def test_links_that_lead_in_a_circle_end(tmp_path):
     assert found(tmp_path) == {"sub-01": (["FLAIR"], None)}
 
 
+def test_masks_behind_links_are_found_once(tmp_path):
+    touch(tmp_path, "cohort/sub-01/FLAIR.nii.gz", "elsewhere/sub-01/sub-01_dseg.nii.gz")
+    (tmp_path / "elsewhere" / "again").symlink_to(".", target_is_directory=True)
+    derived = tmp_path / "cohort" / "derivatives"
+    derived.mkdir()
+    for link in ("manual", "the_same"):
+        (derived / link).symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (subject,) = find_subjects(tmp_path / "cohort")
+    assert subject.label == Scan(derived / "manual" / "sub-01" / "sub-01_dseg.nii.gz")
+
+
 def test_dicom_is_told_how_it_becomes_nifti(tmp_path):
     touch(tmp_path, "patient/series/0001.dcm")
     with pytest.raises(Problem, match="dcm2niix"):
