@@ -31,6 +31,7 @@ LABEL_NAMES = ("label", "gt", "consensus_gt", "dseg", "mask")  # the first that 
 STRUCTURES = ("lesion",)  # what a mask shows where no cohort.json says it
 SPLIT_NAMES = ("train", "validation", "test")
 ENDINGS = (".nii.gz", ".nii")
+_IN_EITHER_CASE = (*ENDINGS, *(ending.upper() for ending in ENDINGS))  # nibabel opens no .Nii
 _SUBJECT = re.compile(r"(sub-[A-Za-z0-9]+)_(?:(ses-[A-Za-z0-9]+)_)?")
 DERIVED = "derivatives"  # where BIDS keeps segmentations
 _BRAIN_MASK = re.compile(r"brain_?mask", re.IGNORECASE)
@@ -152,7 +153,7 @@ def survey(folder: Path) -> tuple[tuple[SubjectFiles, ...], list[Problem]]:
 
 
 def _volumes_in(folder: Path) -> list[Path]:
-    return sorted(f for f in folder.iterdir() if f.name.endswith(ENDINGS) and f.name[0] != ".")
+    return sorted(f for f in folder.iterdir() if _ending(f.name) and f.name[0] != ".")
 
 
 def _volumes_of(folder: Path) -> list[Path]:
@@ -168,7 +169,7 @@ def _derived_masks(folder: Path) -> list[Path]:
     files = sorted(
         Path(place) / name for place, names in _below(folder / DERIVED) for name in names
     )
-    return [file for file in files if file.name.endswith(ENDINGS) and _mask(file)]
+    return [file for file in files if _ending(file.name) and _mask(file)]
 
 
 def _below(folder: Path) -> Iterator[tuple[str, list[str]]]:
@@ -302,10 +303,14 @@ def is_no_channel(name: str) -> bool:
 
 def _stem(file: Path) -> str:
     """A volume's name without its ending, and without BIDS's subject and session."""
-    ending = next(ending for ending in ENDINGS if file.name.endswith(ending))
-    stem = file.name.removesuffix(ending)
+    stem = file.name.removesuffix(_ending(file.name))
     subject = _SUBJECT.match(stem)
     return stem[subject.end() :] if subject else stem
+
+
+def _ending(name: str) -> str:
+    """The ending that makes a file a volume; nothing where none does."""
+    return next((ending for ending in _IN_EITHER_CASE if name.endswith(ending)), "")
 
 
 def _instead(folder: Path, inside: list[Path]) -> str:

@@ -230,7 +230,7 @@ def _check_regular(file: Path) -> None:
 
 def _claims_too_much(image: nib.Nifti1Image, file: Path) -> bool:
     """Whether a header claims no voxels, or more than a file of that size can hold."""
-    compression = DEFLATE_LIMIT if file.suffix == ".gz" else 1
+    compression = DEFLATE_LIMIT if file.suffix.lower() == ".gz" else 1
     claimed_bytes = math.prod(image.shape) * image.get_data_dtype().itemsize
     return min(image.shape) < 1 or claimed_bytes > compression * file.stat().st_size
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cdseg_teach.cohorts import layout
+from cdseg_teach.cohorts.checks import check_cohort
 from cdseg_teach.cohorts.convert import Conversion, read_subject
 from cdseg_teach.cohorts.layout import find_subjects, survey
 from cdseg_teach.cohorts.load import load_study
@@ -172,6 +173,17 @@ def test_a_subject_that_cannot_be_read_does_not_hide_the_others(tmp_path, monkey
     subjects, (problem,) = survey(tmp_path)
     assert [subject.name for subject in subjects] == ["p1", "p3"]
     assert str(problem).startswith("p2: cannot be read (Permission denied); ")
+
+
+def test_endings_in_upper_case_are_read(tmp_path):
+    write(tmp_path / "p" / "FLAIR.nii.gz", body(0))
+    (tmp_path / "p" / "FLAIR.nii.gz").rename(tmp_path / "p" / "FLAIR.NII.GZ")
+    write(tmp_path / "p" / "T2.nii", body(1))
+    (tmp_path / "p" / "T2.nii").rename(tmp_path / "p" / "T2.NII")
+    write(tmp_path / "p" / "gt.nii", (body(0) > 1.5).astype(np.uint8))
+    (tmp_path / "p" / "gt.nii").rename(tmp_path / "p" / "gt.NII")
+    assert found(tmp_path) == {"p": (["FLAIR", "T2"], "gt.NII")}
+    assert check_cohort(tmp_path) == []
 
 
 def test_names_with_spaces_and_other_letters(tmp_path):
