@@ -60,7 +60,9 @@ def check_cohort(folder: str | Path) -> list[Problem]:
         for file in dict.fromkeys(scan.file for scan in extra.values()):
             what = "is a channel that most others do not have"
             problems.append(Problem(f"{Scan(file)}: {what}; remove it, or add it to all"))
-        problems += file_problems(subject, (*channels, *extra), structures)
+        # Who has none is a line already, not one for each.
+        expected = (*channels, *extra) if subject.channels else ()
+        problems += file_problems(subject, expected, structures)
     problems += _copies(subjects)
     return problems
 

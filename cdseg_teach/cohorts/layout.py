@@ -6,7 +6,8 @@ consensus_gt, dseg, mask), and optionally `<cohort>/cohort.json`. A subject is c
 The names of BIDS are understood as well: `sub-XX_FLAIR.nii.gz` in the cohort's or the subject's
 folder, in its `anat/`, `ses-YY/` or `ses-YY/anat/`, is channel FLAIR of sub-XX;
 `sub-XX_dseg.nii.gz` or `sub-XX_label-lesion_mask.nii.gz` there or under `derivatives/` is its mask.
-Brain masks are left out. A file with a fourth axis holds a channel a volume: `scan.nii.gz` is
+Brain masks are left out, and so is what BIDS keeps in `func/`, `dwi/`, `fmap/`, `perf/`, `pet/`,
+`sourcedata/` and `code/`. A file with a fourth axis holds a channel a volume: `scan.nii.gz` is
 scan-0, scan-1, ...
 
 Of several masks the first in the order of `LABEL_NAMES` counts, where label-lesion_mask is a label:
@@ -23,17 +24,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cdseg_teach.cohorts.unread import (
+    NIFTI,
+    holds_dicom,
+    loose_files,
+    unread_files,
+    volume_ending,
+)
 from cdseg_teach.cohorts.volumes import Scan, count_volumes, reason
 from cdseg_teach.problems import Problem, raise_first
 
 CARD_FILE = "cohort.json"
 LABEL_NAMES = ("label", "gt", "consensus_gt", "dseg", "mask")  # the first that is there counts
 STRUCTURES = ("lesion",)  # what a mask shows where no cohort.json says it
+ENDINGS = NIFTI
 SPLIT_NAMES = ("train", "validation", "test")
-ENDINGS = (".nii.gz", ".nii")
-_IN_EITHER_CASE = (*ENDINGS, *(ending.upper() for ending in ENDINGS))  # nibabel opens no .Nii
 _SUBJECT = re.compile(r"(sub-[A-Za-z0-9]+)_(?:(ses-[A-Za-z0-9]+)_)?")
 DERIVED = "derivatives"  # where BIDS keeps segmentations
+_NOBODY = (DERIVED, "sourcedata", "code")  # folders of BIDS beside its subjects
+_FROM_DICOM = "convert its DICOM files, as with dcm2niix -z y -o OUT IN"
 _BRAIN_MASK = re.compile(r"brain_?mask", re.IGNORECASE)
 _NAMED_MASK = re.compile(r"(^|_)label-[A-Za-z0-9]+_(.*_)?mask$")
 
@@ -119,8 +128,9 @@ def survey(folder: Path) -> tuple[tuple[SubjectFiles, ...], list[Problem]]:
     Returns
     -------
     Subjects as of :func:`find_subjects`; and problems, which are not raised: no such folder, no
-    subject in it, or whole cohorts instead; a subject that cannot be read, is there with two
-    sessions, holds somebody else's file, or two files that claim to be the same channel.
+    subject in it, or whole cohorts instead; a subject that cannot be read, has no channel, is there
+    with two sessions, holds somebody else's file, or two files that claim to be the same channel;
+    volumes that are not read.
     """
     try:
         if folder.is_file():
@@ -128,14 +138,16 @@ def survey(folder: Path) -> tuple[tuple[SubjectFiles, ...], list[Problem]]:
         inside = sorted(
             path
             for path in folder.iterdir()
-            if path.is_dir() and path.name[0] != "." and path.name != DERIVED
+            if path.is_dir() and path.name[0] != "." and path.name not in _NOBODY
         )
         flat = _grouped(_volumes_in(folder), _whose)
         masks = _grouped(_derived_masks(folder), _whose)
+        loose = list(loose_files(folder, {file for those in flat.values() for file in those}))
     except OSError as error:
         what = f"cannot be read ({reason(error)})"
         return (), [Problem(f"{folder}: {what}; give a folder of subjects")]
-    subjects, problems = [], []
+    found: list[SubjectFiles] = []
+    problems, of_nobody = [], []
     for name in sorted({*flat, *(path.name for path in inside)}):
         try:
             files = [*_volumes_of(folder / name), *flat.get(name, ())]
@@ -144,16 +156,31 @@ def survey(folder: Path) -> tuple[tuple[SubjectFiles, ...], list[Problem]]:
             problems.append(Problem(f"{name}: {what}; mend its permissions or copy it again"))
             continue
         subject, wrong = _sorted_out(name, files, masks.get(name, []), folder)
-        subjects.append(subject)
-        problems += wrong
-    found = tuple(s for s in subjects if s.channels or s.label or s.name.startswith("sub-"))
+        wrong += unread_files(folder / name, set(files), folder)
+        if not subject.channels and not wrong:
+            wrong = _without_channel(folder / name)
+        if subject.channels or subject.label or name.startswith("sub-"):
+            found.append(subject)
+            problems += wrong
+        else:
+            of_nobody += wrong
     if not found and not problems:
-        problems.append(Problem(f"{folder}: {_instead(folder, inside)}"))
-    return found, problems
+        return (), [Problem(f"{folder}: {_instead(folder, inside)}"), *loose]
+    return tuple(found), [*loose, *problems, *of_nobody]
+
+
+def _without_channel(folder: Path) -> list[Problem]:
+    """A line for a subject that has none, or for what may become one."""
+    name = folder.name
+    if holds_dicom(folder):
+        return [Problem(f"{name}: has no channel; {_FROM_DICOM}")]
+    if name.startswith("sub-"):
+        return [Problem(f"{name}: has no channel; put volumes into {name}/<channel>.nii.gz")]
+    return []
 
 
 def _volumes_in(folder: Path) -> list[Path]:
-    return sorted(f for f in folder.iterdir() if _ending(f.name) and f.name[0] != ".")
+    return sorted(f for f in folder.iterdir() if volume_ending(f.name) and f.name[0] != ".")
 
 
 def _volumes_of(folder: Path) -> list[Path]:
@@ -169,7 +196,7 @@ def _derived_masks(folder: Path) -> list[Path]:
     files = sorted(
         Path(place) / name for place, names in _below(folder / DERIVED) for name in names
     )
-    return [file for file in files if _ending(file.name) and _mask(file)]
+    return [file for file in files if volume_ending(file.name) and _mask(file)]
 
 
 def _below(folder: Path) -> Iterator[tuple[str, list[str]]]:
@@ -303,14 +330,9 @@ def is_no_channel(name: str) -> bool:
 
 def _stem(file: Path) -> str:
     """A volume's name without its ending, and without BIDS's subject and session."""
-    stem = file.name.removesuffix(_ending(file.name))
+    stem = file.name.removesuffix(volume_ending(file.name))
     subject = _SUBJECT.match(stem)
     return stem[subject.end() :] if subject else stem
-
-
-def _ending(name: str) -> str:
-    """The ending that makes a file a volume; nothing where none does."""
-    return next((ending for ending in _IN_EITHER_CASE if name.endswith(ending)), "")
 
 
 def _instead(folder: Path, inside: list[Path]) -> str:
@@ -318,8 +340,8 @@ def _instead(folder: Path, inside: list[Path]) -> str:
     cohorts = [str(path) for path in inside if (path / CARD_FILE).is_file()]
     if cohorts:
         return f"holds cohorts; check {', '.join(cohorts)}"
-    if any(folder.rglob("*.dcm")):
-        return "no subject in it; convert its DICOM files, as with dcm2niix -z y -o OUT IN"
+    if holds_dicom(folder):
+        return f"no subject in it; {_FROM_DICOM}"
     return "no subject in it; put volumes into <subject>/<channel>.nii.gz"
 
 

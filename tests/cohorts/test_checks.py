@@ -395,11 +395,16 @@ def test_a_file_is_no_cohort(carded):
     assert str(caught.value) == told
 
 
-def test_an_empty_subject_is_missing_everything(carded):
-    (carded / "sub-09").mkdir()
-    assert [line.split(":")[0] for line in lines(carded)] == [
-        "sub-09/FLAIR.nii.gz",
-        "sub-09/T2.nii.gz",
+@pytest.mark.parametrize("has_card", [True, False])
+def test_a_subject_without_a_channel_is_one_line(scans, has_card):
+    if has_card:
+        (scans / "cohort.json").write_text(json.dumps(GOOD_CARD))
+    (scans / "sub-08" / "anat").mkdir(parents=True)
+    (scans / "sub-09").mkdir()
+    shutil.copy(scans / "patient0" / "gt.nii.gz", scans / "sub-09")
+    assert lines(scans) == [
+        "sub-08: has no channel; put volumes into sub-08/<channel>.nii.gz",
+        "sub-09: has no channel; put volumes into sub-09/<channel>.nii.gz",
     ]
 
 

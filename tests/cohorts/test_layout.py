@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import nibabel as nib
@@ -209,10 +210,54 @@ def test_masks_behind_links_are_found_once(tmp_path):
     assert subject.label == Scan(derived / "manual" / "sub-01" / "sub-01_dseg.nii.gz")
 
 
-def test_dicom_is_told_how_it_becomes_nifti(tmp_path):
-    touch(tmp_path, "patient/series/0001.dcm")
-    with pytest.raises(Problem, match="dcm2niix"):
+def put_dicom(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(bytes(128) + b"DICM" + bytes(100))
+
+
+@pytest.mark.parametrize("name", ["0001.dcm", "0001.DCM", "IM_0001"])
+@pytest.mark.parametrize("subject", ["patient", "sub-02"])
+@pytest.mark.parametrize("alone", [True, False])
+def test_dicom_is_told_how_it_becomes_nifti(tmp_path, name, subject, alone):
+    put_dicom(tmp_path / subject / "series" / name)
+    if not alone:
+        touch(tmp_path, "sub-01/FLAIR.nii")
+    _, (problem,) = survey(tmp_path)
+    assert "convert its DICOM files, as with dcm2niix " in str(problem)
+    assert alone or str(problem).startswith(f"{subject}: has no channel; ")
+
+
+def test_few_files_are_opened_to_look_for_dicom(tmp_path):
+    touch(tmp_path, *(f"notes/{number:04}" for number in range(200)))
+    put_dicom(tmp_path / "notes" / "zzz")
+    os.mkfifo(tmp_path / "notes" / "0000 pipe")
+    with pytest.raises(Problem, match="no subject in it; put volumes into "):
         find_subjects(tmp_path)
+
+
+def test_what_looks_like_a_volume_and_is_not_read_is_a_line(tmp_path):
+    touch(tmp_path, *(f"p1/{name}" for name in ("T1.nii", "T2.img", "T2.hdr", "gt.nrrd", "PD.Nii")))
+    touch(tmp_path, "p2/T1.nii", "p2/pre/FLAIR.nii.gz", "p2/pre/T2.nii.gz", "p2/mri/orig.mgz")
+    touch(tmp_path, "p9_FLAIR.nii.gz", "p9_T1.nii.gz", "sub-01.mgz", "site/p3/T1.nii")
+    assert [str(problem) for problem in survey(tmp_path)[1]] == [
+        "p9_FLAIR.nii.gz and 1 more: is nobody's by its name; move it to "
+        "<subject>/<channel>.nii.gz",
+        "sub-01.mgz: is no NIfTI file that is read; save it as .nii.gz",
+        "p1/PD.Nii and 2 more: is no NIfTI file that is read; save it as .nii.gz",
+        "p2/mri/orig.mgz: is no NIfTI file that is read; save it as .nii.gz",
+        "p2/pre/FLAIR.nii.gz and 1 more: lies where none is read; "
+        "move it to <subject>/, or out of the cohort",
+        "site/p3/T1.nii: lies where none is read; move it to <subject>/, or out of the cohort",
+    ]
+
+
+def test_what_else_a_folder_of_bids_holds_is_no_fault(tmp_path):
+    touch(tmp_path, "sub-01/anat/sub-01_T1w.nii.gz", "sub-01/dwi/sub-01_dwi.nii.gz")
+    touch(tmp_path, "sub-01/ses-a/func/sub-01_ses-a_bold.nii.gz", "sub-01/.cache/a.nii.gz")
+    touch(tmp_path, "derivatives/fmriprep/sub-01/anat/sub-01_desc-preproc_T1w.nii.gz")
+    put_dicom(tmp_path / "sourcedata" / "sub-01" / "0001.dcm")
+    touch(tmp_path, "code/template.nii.gz", "docs/notes.txt", "participants.tsv", "._a.nii.gz")
+    assert found(tmp_path) == {"sub-01": (["T1w"], None)}
 
 
 def test_a_fourth_axis_is_a_channel_a_volume(tmp_path):
