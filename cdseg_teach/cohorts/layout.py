@@ -27,7 +27,9 @@ from typing import Any
 from cdseg_teach.cohorts.unread import (
     NIFTI,
     holds_dicom,
+    is_printable,
     loose_files,
+    printable,
     unread_files,
     volume_ending,
 )
@@ -130,8 +132,10 @@ def survey(folder: Path) -> tuple[tuple[SubjectFiles, ...], list[Problem]]:
     Subjects as of :func:`find_subjects`; and problems, which are not raised: no such folder, no
     subject in it, or whole cohorts instead; a subject that cannot be read, has no channel, is there
     with two sessions, holds somebody else's file, or two files that claim to be the same channel;
-    volumes that are not read.
+    volumes that are not read, and names that are no text.
     """
+    if not is_printable(str(folder)):
+        return (), [_not_text(str(folder))]
     try:
         if folder.is_file():
             return (), [Problem(f"{folder}: is a file; give a folder of subjects")]
@@ -149,13 +153,16 @@ def survey(folder: Path) -> tuple[tuple[SubjectFiles, ...], list[Problem]]:
     found: list[SubjectFiles] = []
     problems, of_nobody = [], []
     for name in sorted({*flat, *(path.name for path in inside)}):
+        if not is_printable(name):
+            problems.append(_not_text(name))
+            continue
         try:
             files = [*_volumes_of(folder / name), *flat.get(name, ())]
         except OSError as error:
             what = f"cannot be read ({reason(error)})"
             problems.append(Problem(f"{name}: {what}; mend its permissions or copy it again"))
             continue
-        subject, wrong = _sorted_out(name, files, masks.get(name, []), folder)
+        subject, wrong = _with_names(name, files, masks.get(name, []), folder)
         wrong += unread_files(folder / name, set(files), folder)
         if not subject.channels and not wrong:
             wrong = _without_channel(folder / name)
@@ -167,6 +174,23 @@ def survey(folder: Path) -> tuple[tuple[SubjectFiles, ...], list[Problem]]:
     if not found and not problems:
         return (), [Problem(f"{folder}: {_instead(folder, inside)}"), *loose]
     return tuple(found), [*loose, *problems, *of_nobody]
+
+
+def _with_names(
+    name: str, files: list[Path], derived: list[Path], folder: Path
+) -> tuple[SubjectFiles, list[Problem]]:
+    """As `_sorted_out`, of the files whose names can be said, and a line for each other one."""
+    paths = {file: str(file.relative_to(folder)) for file in (*files, *derived)}
+    own, masks = ([f for f in some if is_printable(paths[f])] for some in (files, derived))
+    subject, problems = _sorted_out(name, own, masks, folder)
+    return subject, problems + [
+        _not_text(path) for path in paths.values() if not is_printable(path)
+    ]
+
+
+def _not_text(name: str) -> Problem:
+    what = "its name is no text in UTF-8 on one line"
+    return Problem(f"{printable(name)}: {what}; rename it")
 
 
 def _without_channel(folder: Path) -> list[Problem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def _told(files: Sequence[Path], cohort: Path, cure: str) -> Iterator[Problem]:
         names = [f.relative_to(cohort) for f in files if bool(volume_ending(f.name)) == readable]
         if names:
             more = f" and {len(names) - 1} more" if names[1:] else ""
-            yield Problem(f"{names[0]}{more}: {what}")
+            yield Problem(f"{printable(str(names[0]))}{more}: {what}")
 
 
 def _is_volume(file: Path) -> bool:
@@ -97,3 +98,13 @@ def _is_dicom(file: Path) -> bool:
             return stream.read(_DICOM_AT + len(_DICOM)).endswith(_DICOM)
     except OSError:
         return False
+
+
+def is_printable(name: str) -> bool:
+    """Whether a name is text, on one line: on disk it is bytes, and may be anything."""
+    return not any(unicodedata.category(sign) in ("Cc", "Cs") for sign in name)
+
+
+def printable(name: str) -> str:
+    """A name with the signs that cannot be printed as Python writes them."""
+    return "".join(sign if is_printable(sign) else repr(sign)[1:-1] for sign in name)

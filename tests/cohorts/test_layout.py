@@ -260,6 +260,28 @@ def test_what_else_a_folder_of_bids_holds_is_no_fault(tmp_path):
     assert found(tmp_path) == {"sub-01": (["T1w"], None)}
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (b"p\xff1/FLAIR.nii", r"p\udcff1"),
+        (b"p1/T\xff1.nii", r"p1/T\udcff1.nii"),
+        (b"sub-1_T\xff1.nii", r"sub-1_T\udcff1.nii"),
+        (b"derivatives/sub-1_\xff_mask.nii", r"derivatives/sub-1_\udcff_mask.nii"),
+        (b"p\n1/FLAIR.nii", r"p\n1"),
+    ],
+)
+def test_a_name_that_is_no_text_is_a_line(tmp_path, name, said):
+    touch(tmp_path, "sub-1/FLAIR.nii", os.fsdecode(name))
+    _, (problem,) = survey(tmp_path)
+    assert str(problem) == f"{said}: its name is no text in UTF-8 on one line; rename it"
+
+
+def test_a_cohort_whose_own_name_is_no_text(tmp_path):
+    folder = touch(tmp_path / os.fsdecode(b"\xff"), "p1/FLAIR.nii")
+    (problem,) = check_cohort(folder)
+    assert str(problem).startswith(rf"{tmp_path}/\udcff: its name is no text ")
+
+
 def test_a_fourth_axis_is_a_channel_a_volume(tmp_path):
     both = body(0, 2)
     write(tmp_path / "sub-01" / "scan.nii.gz", both)
