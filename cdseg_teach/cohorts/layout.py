@@ -39,6 +39,7 @@ from cdseg_teach.problems import Problem, raise_first
 CARD_FILE = "cohort.json"
 LABEL_NAMES = ("label", "gt", "consensus_gt", "dseg", "mask")  # the first that is there counts
 STRUCTURES = ("lesion",)  # what a mask shows where no cohort.json says it
+SIDES = ("source", "target")  # cohorts side by side, as data make writes them
 ENDINGS = NIFTI
 SPLIT_NAMES = ("train", "validation", "test")
 _SUBJECT = re.compile(r"(sub-[A-Za-z0-9]+)_(?:(ses-[A-Za-z0-9]+)_)?")
@@ -361,9 +362,14 @@ def _stem(file: Path) -> str:
 
 def _instead(folder: Path, inside: list[Path]) -> str:
     """What a folder without subjects holds, and what to do: cohorts, or most often DICOM."""
-    cohorts = [str(path) for path in inside if (path / CARD_FILE).is_file()]
+    sides = [folder / side for side in SIDES]
+    cohorts = [path for path in inside if path in sides or (path / CARD_FILE).is_file()]
+    missing = [side for side in sides if side not in inside]
+    if cohorts and len(missing) == 1:
+        what = f"holds cohorts, but no {missing[0].name}/"
+        return f"{what}; check {', '.join(map(str, cohorts))}, and add {missing[0]}"
     if cohorts:
-        return f"holds cohorts; check {', '.join(cohorts)}"
+        return f"holds cohorts; check {', '.join(map(str, cohorts))}"
     if holds_dicom(folder):
         return f"no subject in it; {_FROM_DICOM}"
     return "no subject in it; put volumes into <subject>/<channel>.nii.gz"

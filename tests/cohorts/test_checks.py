@@ -386,6 +386,18 @@ def test_a_folder_of_cohorts_says_which_to_check(carded, tmp_path):
     assert str(caught.value) == told
 
 
+@pytest.mark.parametrize(("there", "missing"), [("source", "target"), ("target", "source")])
+def test_a_folder_of_one_cohort_says_which_is_missing(scans, tmp_path, there, missing):
+    both = tmp_path / "both"
+    both.mkdir()
+    scans.rename(both / there)
+    told = f"holds cohorts, but no {missing}/; check {both / there}, and add {both / missing}"
+    assert lines(both) == [f"{both}: {told}"]
+    (both / missing).mkdir()
+    told = f"holds cohorts; check {both / 'source'}, {both / 'target'}"
+    assert lines(both) == [f"{both}: {told}"]
+
+
 def test_a_file_is_no_cohort(carded):
     file = carded / "patient0" / "T2.nii.gz"
     told = f"{file}: is a file; give a folder of subjects"
