@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -22,7 +22,7 @@ from cdseg_teach.cohorts.layout import (
     survey,
     with_prefix,
 )
-from cdseg_teach.cohorts.volumes import Scan, open_volume, read_channel, read_label
+from cdseg_teach.cohorts.volumes import Scan, channel_problems, open_volume, read_label
 from cdseg_teach.problems import Problem
 
 SAME_PLACE_MM = 0.1
@@ -127,12 +127,21 @@ def file_problems(
     images = {scan: image for scan, image in opened.items() if image is not None}
     problems += _geometry_problems(images)
     # Which of two rivals is to be kept may depend on which of them is broken.
-    for scan in () if headers_only else (*images, *subject.spare):
+    for scans_of_file in () if headers_only else _by_file((*images, *subject.spare)):
+        (scan, *_) = scans_of_file
         if scan == subject.label or (scan in subject.spare and is_mask(scan.file)):
-            _attempt(partial(read_label, scan, structures), problems)
+            for mask in scans_of_file:
+                _attempt(partial(read_label, mask, structures), problems)
         else:
-            _attempt(partial(read_channel, scan), problems)
+            problems += channel_problems(scans_of_file)
     yield from _together(problems, (*scans, *subject.spare))
+
+
+def _by_file(scans: Iterable[Scan]) -> Iterable[list[Scan]]:
+    files: defaultdict[Path, list[Scan]] = defaultdict(list)
+    for scan in scans:
+        files[scan.file].append(scan)
+    return files.values()
 
 
 def _together(problems: Sequence[Problem], scans: Sequence[Scan]) -> Iterator[Problem]:

@@ -126,14 +126,10 @@ def read_volume(scan: Scan) -> nib.Nifti1Image:
     """
     image = open_volume(scan)
     try:
-        data = _voxels(scan, type(image))
+        (data,) = _voxels(scan.file, type(image), [scan.volume])
     except Exception as error:  # as above
-        raise Problem(
-            f"{scan}: is truncated or corrupt ({reason(error)}); copy it again"
-        ) from error
-    if not -LARGEST < data.min() <= data.max() < LARGEST:  # false for NaN as well
-        bad = data.size - int((np.abs(data) < LARGEST).sum())
-        raise Problem(f"{scan}: {bad} values are not finite or beyond 1e30; export it again")
+        raise _broken(scan, error) from error
+    _check_finite(scan, data)
     volume = nib.Nifti1Image(data.reshape(data.shape[:3]), image.affine)
     return nib.as_closest_canonical(volume)
 
@@ -147,10 +143,35 @@ def read_channel(scan: Scan) -> nib.Nifti1Image:
         As :func:`read_volume`, and when all voxels have one value.
     """
     image = read_volume(scan)
-    data = np.asarray(image.dataobj)
-    if data.min() == data.max():
-        raise Problem(f"{scan}: is {data.min():.4g} everywhere; export it again")
+    _check_shows(scan, np.asarray(image.dataobj))
     return image
+
+
+def channel_problems(scans: Sequence[Scan]) -> list[Problem]:
+    """What :func:`read_channel` would raise for volumes of one file, which is read once.
+
+    A file that cannot be read to its end is one line, whatever is wrong with its volumes. They are
+    in memory one after another.
+    """
+    problems: list[Problem] = []
+    scans = sorted(scans, key=lambda scan: scan.volume or 0)  # as they follow each other in it
+    try:
+        kind = type(open_volume(scans[0]))
+        stored = _voxels(scans[0].file, kind, [scan.volume for scan in scans])
+        for scan in scans:
+            data = next(stored)
+            try:
+                _check_finite(scan, data)
+                _check_shows(scan, data)
+            except Problem as problem:
+                problems.append(problem)
+            del data  # before the next one is read
+        next(stored, None)  # to the end of the file
+    except Problem as problem:
+        return [problem]
+    except Exception as error:  # as above
+        return [_broken(Scan(scans[0].file), error)]
+    return problems
 
 
 def read_integers(scan: Scan) -> nib.Nifti1Image:
@@ -259,15 +280,35 @@ def _stored_spacing(image: nib.Nifti1Image) -> np.ndarray:
     return header["pixdim"][1:4]
 
 
-def _voxels(scan: Scan, kind: type[nib.Nifti1Image]) -> np.ndarray:
-    """Every voxel, and the file read to its end: gzip's checksum and length lie behind the last."""
-    with _silent_nibabel(), ImageOpener(str(scan.file)) as opener:
+def _voxels(
+    file: Path, kind: type[nib.Nifti1Image], volumes: Sequence[int | None]
+) -> Iterator[np.ndarray]:
+    """Every voxel of these volumes, the first ones first, and the file read to its end.
+
+    That is for gzip's checksum and length, which lie behind the last one.
+    """
+    with _silent_nibabel(), ImageOpener(str(file)) as opener:
         stream = opener.fobj
         image = kind.from_stream(stream)
-        if scan.volume is None:
-            data = image.get_fdata(dtype=np.float32, caching="unchanged")
-        else:
-            data = np.asarray(image.dataobj[:, :, :, scan.volume], np.float32)
+        for volume in volumes:
+            if volume is None:
+                yield image.get_fdata(dtype=np.float32, caching="unchanged")
+            else:
+                yield np.asarray(image.dataobj[:, :, :, volume], np.float32)
         while stream.read(CHUNK):
             pass
-    return data
+
+
+def _broken(scan: Scan, error: Exception) -> Problem:
+    return Problem(f"{scan}: is truncated or corrupt ({reason(error)}); copy it again")
+
+
+def _check_finite(scan: Scan, data: np.ndarray) -> None:
+    if not -LARGEST < data.min() <= data.max() < LARGEST:  # false for NaN as well
+        bad = data.size - int((np.abs(data) < LARGEST).sum())
+        raise Problem(f"{scan}: {bad} values are not finite or beyond 1e30; export it again")
+
+
+def _check_shows(scan: Scan, data: np.ndarray) -> None:
+    if data.min() == data.max():
+        raise Problem(f"{scan}: is {data.min():.4g} everywhere; export it again")

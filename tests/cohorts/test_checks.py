@@ -341,6 +341,31 @@ def test_volumes_of_one_file_are_told_apart_by_what_is_wrong(scans):
     ]
 
 
+def test_a_file_with_many_channels_is_read_once(scans, monkeypatch):
+    rewrite(scans / "patient1" / "FLAIR.nii.gz", lambda data: np.stack([data] * 50, axis=-1))
+    file = scans / "patient1" / "FLAIR.nii.gz"
+    seek, went, opened = gzip.GzipFile.seek, [], []
+
+    def noted(stream, offset, whence=0):
+        if whence == 0:
+            went.append(offset)
+        return seek(stream, offset, whence)
+
+    class Counted(volumes.ImageOpener):
+        def __init__(self, *arguments):
+            opened.append(arguments)
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(gzip.GzipFile, "seek", noted)
+    monkeypatch.setattr(volumes, "ImageOpener", Counted)
+    backwards = [Scan(file, volume) for volume in reversed(range(50))]
+    assert volumes.channel_problems(backwards) == []
+    assert len(opened) == 1
+    assert len(went) >= 50
+    first = next(place for place, offset in enumerate(went) if offset)  # behind the header
+    assert went[first:] == sorted(went[first:])
+
+
 def test_a_mask_without_a_lesion_is_good(carded):
     rewrite(carded / "patient2" / "gt.nii.gz", np.zeros_like)
     assert lines(carded) == []
