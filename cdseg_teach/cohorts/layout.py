@@ -384,6 +384,8 @@ def read_card(folder: Path) -> Card | None:
         When it is no JSON, or an entry is missing or of the wrong kind.
     """
     file = folder / CARD_FILE
+    if file.is_fifo():
+        raise Problem(f"{CARD_FILE}: is a pipe, which may never end; put a file there")
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):

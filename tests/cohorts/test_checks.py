@@ -494,6 +494,12 @@ def test_a_bad_card_is_told_and_the_volumes_are_checked_all_the_same(scans, card
     assert any("patient0/T2.nii.gz: is missing" in line for line in found)
 
 
+def test_a_card_that_is_a_pipe_is_not_waited_for(scans):
+    os.mkfifo(scans / "cohort.json")
+    (line,) = lines(scans)
+    assert line.startswith("cohort.json: is a pipe")
+
+
 def test_a_subject_in_two_splits_or_in_none(carded):
     splits = {"train": ["patient0"], "test": ["patient0", "patient1"]}
     (carded / "cohort.json").write_text(json.dumps({**GOOD_CARD, "splits": splits}))
