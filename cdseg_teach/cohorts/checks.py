@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -14,14 +14,16 @@ import numpy as np
 
 from cdseg_teach.cohorts.layout import (
     CARD_FILE,
+    STRUCTURES,
     Card,
     SubjectFiles,
     is_mask,
     read_card,
     survey,
+    unread,
     with_prefix,
 )
-from cdseg_teach.cohorts.volumes import Scan, open_volume, read_channel, read_label
+from cdseg_teach.cohorts.volumes import Scan, channel_problems, open_volume, read_label
 from cdseg_teach.problems import Problem
 
 SAME_PLACE_MM = 0.1
@@ -48,9 +50,10 @@ def check_cohort(folder: str | Path) -> list[Problem]:
     folder = Path(folder)
     problems: list[Problem] = []
     card = _attempt(partial(read_card, folder), problems)
+    unknown = bool(problems)  # a card that cannot be read says nothing of structures
+    structures = card.structures if card else None if unknown else STRUCTURES
     subjects, misplaced = survey(folder)
-    structures = card.structures if card else None
-    problems += misplaced
+    problems += [*misplaced, *(unread(folder) if subjects else ())]
     problems += name_problems(subjects, card)
     channels = expected_channels(subjects, card, share=USUAL)
     for subject in subjects:
@@ -58,7 +61,9 @@ def check_cohort(folder: str | Path) -> list[Problem]:
         for file in dict.fromkeys(scan.file for scan in extra.values()):
             what = "is a channel that most others do not have"
             problems.append(Problem(f"{Scan(file)}: {what}; remove it, or add it to all"))
-        problems += file_problems(subject, (*channels, *extra), structures)
+        # Who has none is a line already, not one for each.
+        expected = (*channels, *extra) if subject.channels else ()
+        problems += file_problems(subject, expected, structures)
     problems += _copies(subjects)
     return problems
 
@@ -123,12 +128,21 @@ def file_problems(
     images = {scan: image for scan, image in opened.items() if image is not None}
     problems += _geometry_problems(images)
     # Which of two rivals is to be kept may depend on which of them is broken.
-    for scan in () if headers_only else (*images, *subject.spare):
+    for scans_of_file in () if headers_only else _by_file((*images, *subject.spare)):
+        (scan, *_) = scans_of_file
         if scan == subject.label or (scan in subject.spare and is_mask(scan.file)):
-            _attempt(partial(read_label, scan, structures), problems)
+            for mask in scans_of_file:
+                _attempt(partial(read_label, mask, structures), problems)
         else:
-            _attempt(partial(read_channel, scan), problems)
+            problems += channel_problems(scans_of_file)
     yield from _together(problems, (*scans, *subject.spare))
+
+
+def _by_file(scans: Iterable[Scan]) -> Iterable[list[Scan]]:
+    files: defaultdict[Path, list[Scan]] = defaultdict(list)
+    for scan in scans:
+        files[scan.file].append(scan)
+    return files.values()
 
 
 def _together(problems: Sequence[Problem], scans: Sequence[Scan]) -> Iterator[Problem]:
@@ -200,6 +214,8 @@ def _copies(subjects: Sequence[SubjectFiles]) -> Iterator[Problem]:
     for subject in subjects:
         for file in dict.fromkeys(scan.file for scan in subject.channels.values()):
             try:
+                if not file.is_file():
+                    continue  # said already, as below; a pipe would never end
                 with file.open("rb") as stream:
                     digest = hashlib.file_digest(stream, "sha256").hexdigest()
             except OSError:

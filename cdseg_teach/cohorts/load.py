@@ -10,7 +10,9 @@ from pathlib import Path
 from cdseg_teach.cohorts.checks import expected_channels, file_problems, name_problems
 from cdseg_teach.cohorts.convert import Conversion, read_subject
 from cdseg_teach.cohorts.layout import (
+    LABEL_NAMES,
     SPLIT_NAMES,
+    STRUCTURES,
     Card,
     SubjectFiles,
     check_command,
@@ -30,7 +32,7 @@ from cdseg_teach.cohorts.splits import (
 from cdseg_teach.cohorts.study import Cohort, Split, Study
 from cdseg_teach.problems import Problem, checked_seed, raise_first
 
-STRUCTURES = ("lesion",)  # what a mask shows where no cohort.json says it
+_MASKS = f"{LABEL_NAMES[0]}.nii.gz (or {', '.join(LABEL_NAMES[1:])})"
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,8 @@ def _sides(
     if halves_seed is not None:
         everybody = find_subjects(source)
         labelled = [with_prefix(subject.name) for subject in everybody if subject.label]
+        if not labelled:
+            raise Problem(f"{source}: nobody has a mask; add {_MASKS} to each subject's folder")
         half, _ = halve_by_subject(labelled, seed=halves_seed)
         wanted[0] = set(half)  # who has no label can only be adapted to
     sides = []
@@ -316,8 +320,9 @@ def _check(side: _Side, conversion: Conversion) -> None:
             subject, conversion.channels, conversion.structures, headers_only=True
         )
         if side.role == "source" and subject.label is None:
-            what = f"{subject.name}/label.nii.gz: is missing"
-            problems.append(Problem(f"{what}; give a mask, since the source is learned from"))
+            what = f"{subject.name}/{LABEL_NAMES[0]}.nii.gz: is missing"
+            cure = f"since the source is learned from, add {_MASKS}"
+            problems.append(Problem(f"{what}; {cure}"))
     raise_first(problems, check_command(side.folder))
 
 

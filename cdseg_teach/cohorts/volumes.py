@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from nibabel.openers import ImageOpener
 from cdseg_teach.problems import Problem
 
 MAX_VOXELS = 512 * 512 * 320  # a long CT of the heart; reading one takes two copies of 0.34 GB
+MAX_VOLUMES = 500  # of a 4-D file, each a channel: diffusion has up to 300; more is a time series
 DEFLATE_LIMIT = 1032  # gzip cannot make anything smaller than by this factor
 SMALLEST_SPACING_MM = 1e-3
 CHUNK = 2**20  # bytes that are read at a time where only the end of a file matters
@@ -36,13 +38,20 @@ class Scan:
 
 
 def count_volumes(file: Path) -> int | None:
-    """How many volumes a 4-D file has; None for what is 3-D, or cannot be opened."""
+    """How many volumes a 4-D file has; None for what is 3-D, or what open_volume will refuse.
+
+    That is a file that cannot be opened, a header that claims more than the file can hold, and more
+    than `MAX_VOLUMES`: nobody is to make as many scans as a header that lies asks for.
+    """
     try:
+        _check_regular(file)
         with _silent_nibabel():
-            shape = _without_empty_axes(nib.load(file).shape)  # type: ignore[attr-defined]
+            image = nib.load(file)
+        shape = _without_empty_axes(image.shape)  # type: ignore[attr-defined]
+        lies = _claims_too_much(image, file)  # type: ignore[arg-type]
     except Exception:  # as in open_volume, which says what is wrong
         return None
-    return shape[3] if len(shape) == 4 else None
+    return shape[3] if len(shape) == 4 and shape[3] <= MAX_VOLUMES and not lies else None
 
 
 def open_volume(scan: Scan) -> nib.Nifti1Image:
@@ -56,13 +65,13 @@ def open_volume(scan: Scan) -> nib.Nifti1Image:
     """
     file = scan.file
     try:
+        _check_regular(file)
         with _silent_nibabel():
             image = nib.load(file)
         if not isinstance(image, nib.Nifti1Image):
             raise TypeError(f"it is {type(image).__name__}")
         shape, affine, stored_spacing = image.shape, image.affine, _stored_spacing(image)
-        stored_bytes = file.stat().st_size
-        claimed_bytes = math.prod(shape) * image.get_data_dtype().itemsize
+        stored_bytes, lies = file.stat().st_size, _claims_too_much(image, file)
     except Exception as error:  # nibabel lets errors of gzip, zlib, struct and numpy through
         raise Problem(
             f"{scan}: cannot be opened as NIfTI ({reason(error)}); copy it again"
@@ -71,7 +80,21 @@ def open_volume(scan: Scan) -> nib.Nifti1Image:
         what = f"holds {image.get_data_dtype()}, not a number a voxel"
         raise Problem(f"{scan}: {what}; export magnitudes")
     shape = _without_empty_axes(shape)
-    if len(shape) != (3 if scan.volume is None else 4):
+    if lies:
+        raise Problem(
+            f"{scan}: header claims {shape} voxels, too many for {stored_bytes} bytes; "
+            "copy it again"
+        )
+    if len(shape) == 4 and scan.volume is None and shape[3] > MAX_VOLUMES:
+        what = f"has {shape[3]} volumes, more than {MAX_VOLUMES}"
+        raise Problem(f"{scan}: {what}; keep those that are to be channels")
+    if len(shape) == 3 and scan.volume is not None:
+        what = "the file holds one volume, without a fourth axis"
+        raise Problem(f"{scan}: {what}; leave its `volume` in the column map empty")
+    if len(shape) == 4 and scan.volume is None:
+        cure = "keep one 3-D volume in it, or say which as `volume` in a column map"
+        raise Problem(f"{scan}: has {shape[3]} volumes; {cure}")
+    if len(shape) not in (3, 4):
         raise Problem(f"{scan}: has shape {shape}; keep one 3-D volume in a file")
     if scan.volume is not None and not 0 <= scan.volume < shape[3]:
         raise Problem(f"{scan}: is not there, the file has 0 to {shape[3] - 1}; name one of these")
@@ -82,16 +105,14 @@ def open_volume(scan: Scan) -> nib.Nifti1Image:
         raise Problem(f"{scan}: spacing is zero; export it with its geometry")
     if abs(np.linalg.det(affine[:3, :3] / spacing)) < FLATTEST_VOXEL:
         raise Problem(f"{scan}: affine is singular; export it with its geometry")
-    compression = DEFLATE_LIMIT if file.suffix == ".gz" else 1
-    if min(shape) < 1 or claimed_bytes > compression * stored_bytes:
-        raise Problem(
-            f"{scan}: header claims {shape} voxels, too many for {stored_bytes} bytes; "
-            "copy it again"
-        )
     if math.prod(shape[:3]) > MAX_VOXELS:
         raise Problem(
             f"{scan}: {shape[:3]} is more than {MAX_VOXELS} voxels; crop or downsample it"
         )
+    itemsize = image.get_data_dtype().itemsize
+    if math.prod(shape[:3]) * itemsize > 4 * MAX_VOXELS:  # the other copy that reading takes
+        what = f"{shape[:3]} voxels of {itemsize} bytes do not fit into memory"
+        raise Problem(f"{scan}: {what}; save it as float32")
     return image
 
 
@@ -105,14 +126,10 @@ def read_volume(scan: Scan) -> nib.Nifti1Image:
     """
     image = open_volume(scan)
     try:
-        data = _voxels(scan, type(image))
+        (data,) = _voxels(scan.file, type(image), [scan.volume])
     except Exception as error:  # as above
-        raise Problem(
-            f"{scan}: is truncated or corrupt ({reason(error)}); copy it again"
-        ) from error
-    if not -LARGEST < data.min() <= data.max() < LARGEST:  # false for NaN as well
-        bad = data.size - int((np.abs(data) < LARGEST).sum())
-        raise Problem(f"{scan}: {bad} values are not finite or beyond 1e30; export it again")
+        raise _broken(scan, error) from error
+    _check_finite(scan, data)
     volume = nib.Nifti1Image(data.reshape(data.shape[:3]), image.affine)
     return nib.as_closest_canonical(volume)
 
@@ -126,10 +143,35 @@ def read_channel(scan: Scan) -> nib.Nifti1Image:
         As :func:`read_volume`, and when all voxels have one value.
     """
     image = read_volume(scan)
-    data = np.asarray(image.dataobj)
-    if data.min() == data.max():
-        raise Problem(f"{scan}: is {data.min():.4g} everywhere; export it again")
+    _check_shows(scan, np.asarray(image.dataobj))
     return image
+
+
+def channel_problems(scans: Sequence[Scan]) -> list[Problem]:
+    """What :func:`read_channel` would raise for volumes of one file, which is read once.
+
+    A file that cannot be read to its end is one line, whatever is wrong with its volumes. They are
+    in memory one after another.
+    """
+    problems: list[Problem] = []
+    scans = sorted(scans, key=lambda scan: scan.volume or 0)  # as they follow each other in it
+    try:
+        kind = type(open_volume(scans[0]))
+        stored = _voxels(scans[0].file, kind, [scan.volume for scan in scans])
+        for scan in scans:
+            data = next(stored)
+            try:
+                _check_finite(scan, data)
+                _check_shows(scan, data)
+            except Problem as problem:
+                problems.append(problem)
+            del data  # before the next one is read
+        next(stored, None)  # to the end of the file
+    except Problem as problem:
+        return [problem]
+    except Exception as error:  # as above
+        return [_broken(Scan(scans[0].file), error)]
+    return problems
 
 
 def read_integers(scan: Scan) -> nib.Nifti1Image:
@@ -176,8 +218,8 @@ def read_label(
     for value in (data.min(), data.max()):
         if not 0 <= value <= last:
             known = f"0..{last}" + (f" ({', '.join(structures)})" if structures else "")
-            what = f"label {value:.0f} is outside {known}"
-            raise Problem(f"{scan}: {what}; name its structure or remove it")
+            cure = 'list "structures": ["...", "..."] in cohort.json, or data convert --labels'
+            raise Problem(f"{scan}: label {value:.0f} is outside {known}; {cure}")
     return image
 
 
@@ -199,6 +241,19 @@ def reason(error: Exception) -> str:
     """What an error of another library says, in one line."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(text.split())[:120] or type(error).__name__
+
+
+def _check_regular(file: Path) -> None:
+    """An OSError for what is no file on disk: to open a pipe is to wait for whoever writes it."""
+    if not stat.S_ISREG(file.stat().st_mode) and not file.is_dir():
+        raise OSError("it is a pipe, socket or device")
+
+
+def _claims_too_much(image: nib.Nifti1Image, file: Path) -> bool:
+    """Whether a header claims no voxels, or more than a file of that size can hold."""
+    compression = DEFLATE_LIMIT if file.suffix.lower() == ".gz" else 1
+    claimed_bytes = math.prod(image.shape) * image.get_data_dtype().itemsize
+    return min(image.shape) < 1 or claimed_bytes > compression * file.stat().st_size
 
 
 def _without_empty_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -225,15 +280,35 @@ def _stored_spacing(image: nib.Nifti1Image) -> np.ndarray:
     return header["pixdim"][1:4]
 
 
-def _voxels(scan: Scan, kind: type[nib.Nifti1Image]) -> np.ndarray:
-    """Every voxel, and the file read to its end: gzip's checksum and length lie behind the last."""
-    with _silent_nibabel(), ImageOpener(str(scan.file)) as opener:
+def _voxels(
+    file: Path, kind: type[nib.Nifti1Image], volumes: Sequence[int | None]
+) -> Iterator[np.ndarray]:
+    """Every voxel of these volumes, the first ones first, and the file read to its end.
+
+    That is for gzip's checksum and length, which lie behind the last one.
+    """
+    with _silent_nibabel(), ImageOpener(str(file)) as opener:
         stream = opener.fobj
         image = kind.from_stream(stream)
-        if scan.volume is None:
-            data = image.get_fdata(dtype=np.float32, caching="unchanged")
-        else:
-            data = np.asarray(image.dataobj[:, :, :, scan.volume], np.float32)
+        for volume in volumes:
+            if volume is None:
+                yield image.get_fdata(dtype=np.float32, caching="unchanged")
+            else:
+                yield np.asarray(image.dataobj[:, :, :, volume], np.float32)
         while stream.read(CHUNK):
             pass
-    return data
+
+
+def _broken(scan: Scan, error: Exception) -> Problem:
+    return Problem(f"{scan}: is truncated or corrupt ({reason(error)}); copy it again")
+
+
+def _check_finite(scan: Scan, data: np.ndarray) -> None:
+    if not -LARGEST < data.min() <= data.max() < LARGEST:  # false for NaN as well
+        bad = data.size - int((np.abs(data) < LARGEST).sum())
+        raise Problem(f"{scan}: {bad} values are not finite or beyond 1e30; export it again")
+
+
+def _check_shows(scan: Scan, data: np.ndarray) -> None:
+    if data.min() == data.max():
+        raise Problem(f"{scan}: is {data.min():.4g} everywhere; export it again")

@@ -166,6 +166,31 @@ def test_each_bad_label_is_one_line(carded, change, said):
     assert said in line
 
 
+@pytest.mark.parametrize(("value", "card"), [(3, None), (3, GOOD_CARD), (1, None)])
+def test_a_mask_that_passes_is_one_that_loads(scans, value, card):
+    if card:
+        (scans / "cohort.json").write_text(json.dumps(card))
+    rewrite(scans / "patient2" / "gt.nii.gz", lambda data: data * value)
+    found = lines(scans)
+    study = load_study(scans, scans, source_subjects=["patient0"])
+    if value == 1:
+        assert found == []
+        study.load()
+        return
+    with pytest.raises(Problem) as caught:
+        study.load()
+    assert found == [str(caught.value)]
+    assert 'label 3 is outside 0..1 (lesion); list "structures": ' in found[0]
+    assert "in cohort.json" in found[0]
+
+
+def test_structures_are_not_guessed_where_the_card_cannot_be_read(scans):
+    (scans / "cohort.json").write_text("{")
+    rewrite(scans / "patient2" / "gt.nii.gz", lambda data: data * 3)
+    (line,) = lines(scans)
+    assert line.startswith("cohort.json: ")
+
+
 def test_every_problem_is_found_in_one_run(carded):
     truncate(carded / "patient0" / "FLAIR.nii.gz")
     (carded / "patient1" / "FLAIR.nii.gz").unlink()
@@ -316,6 +341,31 @@ def test_volumes_of_one_file_are_told_apart_by_what_is_wrong(scans):
     ]
 
 
+def test_a_file_with_many_channels_is_read_once(scans, monkeypatch):
+    rewrite(scans / "patient1" / "FLAIR.nii.gz", lambda data: np.stack([data] * 50, axis=-1))
+    file = scans / "patient1" / "FLAIR.nii.gz"
+    seek, went, opened = gzip.GzipFile.seek, [], []
+
+    def noted(stream, offset, whence=0):
+        if whence == 0:
+            went.append(offset)
+        return seek(stream, offset, whence)
+
+    class Counted(volumes.ImageOpener):
+        def __init__(self, *arguments):
+            opened.append(arguments)
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(gzip.GzipFile, "seek", noted)
+    monkeypatch.setattr(volumes, "ImageOpener", Counted)
+    backwards = [Scan(file, volume) for volume in reversed(range(50))]
+    assert volumes.channel_problems(backwards) == []
+    assert len(opened) == 1
+    assert len(went) >= 50
+    first = next(place for place, offset in enumerate(went) if offset)  # behind the header
+    assert went[first:] == sorted(went[first:])
+
+
 def test_a_mask_without_a_lesion_is_good(carded):
     rewrite(carded / "patient2" / "gt.nii.gz", np.zeros_like)
     assert lines(carded) == []
@@ -331,6 +381,17 @@ def test_a_lying_header_is_not_believed_with_memory(carded, monkeypatch):
 def test_a_volume_too_large_for_this_software(carded, monkeypatch):
     monkeypatch.setattr(volumes, "MAX_VOXELS", 100)
     assert "crop or downsample" in lines(carded)[0]
+
+
+def test_a_volume_of_wider_numbers_than_are_needed(carded, monkeypatch):
+    file = carded / "patient1" / "T2.nii.gz"
+    image = nib.load(file)
+    nib.save(nib.Nifti1Image(image.get_fdata(), image.affine), file)
+    assert lines(carded) == []
+    monkeypatch.setattr(volumes, "MAX_VOXELS", 20 * 24 * 16)
+    (line,) = lines(carded)
+    assert line.startswith("patient1/T2.nii.gz: (20, 24, 16) voxels of 8 bytes ")
+    assert line.endswith("; save it as float32")
 
 
 def test_nothing_there(tmp_path):
@@ -350,6 +411,18 @@ def test_a_folder_of_cohorts_says_which_to_check(carded, tmp_path):
     assert str(caught.value) == told
 
 
+@pytest.mark.parametrize(("there", "missing"), [("source", "target"), ("target", "source")])
+def test_a_folder_of_one_cohort_says_which_is_missing(scans, tmp_path, there, missing):
+    both = tmp_path / "both"
+    both.mkdir()
+    scans.rename(both / there)
+    told = f"holds cohorts, but no {missing}/; check {both / there}, and add {both / missing}"
+    assert lines(both) == [f"{both}: {told}"]
+    (both / missing).mkdir()
+    told = f"holds cohorts; check {both / 'source'}, {both / 'target'}"
+    assert lines(both) == [f"{both}: {told}"]
+
+
 def test_a_file_is_no_cohort(carded):
     file = carded / "patient0" / "T2.nii.gz"
     told = f"{file}: is a file; give a folder of subjects"
@@ -359,11 +432,16 @@ def test_a_file_is_no_cohort(carded):
     assert str(caught.value) == told
 
 
-def test_an_empty_subject_is_missing_everything(carded):
-    (carded / "sub-09").mkdir()
-    assert [line.split(":")[0] for line in lines(carded)] == [
-        "sub-09/FLAIR.nii.gz",
-        "sub-09/T2.nii.gz",
+@pytest.mark.parametrize("has_card", [True, False])
+def test_a_subject_without_a_channel_is_one_line(scans, has_card):
+    if has_card:
+        (scans / "cohort.json").write_text(json.dumps(GOOD_CARD))
+    (scans / "sub-08" / "anat").mkdir(parents=True)
+    (scans / "sub-09").mkdir()
+    shutil.copy(scans / "patient0" / "gt.nii.gz", scans / "sub-09")
+    assert lines(scans) == [
+        "sub-08: has no channel; put volumes into sub-08/<channel>.nii.gz",
+        "sub-09: has no channel; put volumes into sub-09/<channel>.nii.gz",
     ]
 
 
@@ -414,6 +492,12 @@ def test_a_bad_card_is_told_and_the_volumes_are_checked_all_the_same(scans, card
     assert said in found[0]
     assert found[0].startswith("cohort.json: ")
     assert any("patient0/T2.nii.gz: is missing" in line for line in found)
+
+
+def test_a_card_that_is_a_pipe_is_not_waited_for(scans):
+    os.mkfifo(scans / "cohort.json")
+    (line,) = lines(scans)
+    assert line.startswith("cohort.json: is a pipe")
 
 
 def test_a_subject_in_two_splits_or_in_none(carded):

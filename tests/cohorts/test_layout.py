@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import nibabel as nib
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 
 from cdseg_teach.cohorts import layout
+from cdseg_teach.cohorts.checks import check_cohort
 from cdseg_teach.cohorts.convert import Conversion, read_subject
-from cdseg_teach.cohorts.layout import find_subjects, survey
+from cdseg_teach.cohorts.layout import find_subjects, survey, unread
 from cdseg_teach.cohorts.load import load_study
 from cdseg_teach.cohorts.volumes import Scan, count_volumes, read_channel
 from cdseg_teach.problems import Problem
@@ -43,8 +45,8 @@ def found(folder: Path) -> dict[str, tuple[list[str], str | None]]:
 
 @pytest.mark.parametrize(
     "place",
-    ["{0}", "sub-01/{0}", "sub-01/anat/{0}", "sub-01/ses-a/anat/{0}"],
-    ids=["flat", "subject", "anat", "session"],
+    ["{0}", "sub-01/{0}", "sub-01/anat/{0}", "sub-01/ses-a/anat/{0}", "sub-01/ses-a/{0}"],
+    ids=["flat", "subject", "anat", "session", "session without anat"],
 )
 @pytest.mark.parametrize("mask", ["dseg", "mask", "label-lesion_mask", "space-orig_dseg"])
 def test_the_names_of_bids(tmp_path, place, mask):
@@ -110,14 +112,26 @@ def test_a_brain_mask_is_neither_a_label_nor_a_channel(tmp_path, name):
     assert found(tmp_path) == {"sub-01": (["FLAIR"], None)}
 
 
-def test_two_sessions_are_one_too_many(tmp_path):
-    touch(tmp_path, *(f"sub-01/ses-{s}/anat/sub-01_ses-{s}_T1w.nii.gz" for s in "ab"))
-    with pytest.raises(Problem, match="sub-01: has sessions ses-a, ses-b; keep one"):
-        find_subjects(tmp_path)
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("sub-01/ses-a/anat/sub-01_ses-a_T1w.nii.gz", "sub-01/ses-b/anat/sub-01_ses-b_T1w.nii.gz"),
+        ("sub-01/ses-a/anat/T1w.nii.gz", "sub-01/ses-b/T1w.nii.gz"),
+        ("sub-01_ses-a_FLAIR.nii.gz", "sub-01_ses-b_T2.nii.gz"),
+        ("sub-01/sub-01_ses-a_FLAIR.nii.gz", "sub-01/sub-01_ses-b_mask.nii.gz"),
+    ],
+)
+def test_two_sessions_are_one_too_many(tmp_path, names):
+    folder = tmp_path / "ses-c" / "cohort"  # where the cohort lies says nothing of sessions
+    touch(folder, *names)
+    subjects, (problem,) = survey(folder)
+    assert str(problem) == "sub-01: has sessions ses-a, ses-b; keep one"
+    assert [scan.file for scan in subjects[0].channels.values()] == [folder / names[0]]
+    assert [scan.file for scan in subjects[0].spare] == [folder / names[1]]
 
 
 @pytest.mark.parametrize(
-    "names", [("FLAIR.nii", "FLAIR.nii.gz"), ("sub-1_ses-a_FLAIR.nii", "sub-1_ses-b_FLAIR.nii")]
+    "names", [("FLAIR.nii", "FLAIR.nii.gz"), ("sub-1_ses-a_FLAIR.nii", "FLAIR.nii")]
 )
 def test_two_files_of_one_channel_are_one_too_many(tmp_path, names):
     touch(tmp_path, *(f"sub-1/{name}" for name in names))
@@ -162,6 +176,17 @@ def test_a_subject_that_cannot_be_read_does_not_hide_the_others(tmp_path, monkey
     assert str(problem).startswith("p2: cannot be read (Permission denied); ")
 
 
+def test_endings_in_upper_case_are_read(tmp_path):
+    write(tmp_path / "p" / "FLAIR.nii.gz", body(0))
+    (tmp_path / "p" / "FLAIR.nii.gz").rename(tmp_path / "p" / "FLAIR.NII.GZ")
+    write(tmp_path / "p" / "T2.nii", body(1))
+    (tmp_path / "p" / "T2.nii").rename(tmp_path / "p" / "T2.NII")
+    write(tmp_path / "p" / "gt.nii", (body(0) > 1.5).astype(np.uint8))
+    (tmp_path / "p" / "gt.nii").rename(tmp_path / "p" / "gt.NII")
+    assert found(tmp_path) == {"p": (["FLAIR", "T2"], "gt.NII")}
+    assert check_cohort(tmp_path) == []
+
+
 def test_names_with_spaces_and_other_letters(tmp_path):
     touch(tmp_path, "Patient Ä 1/T2 größer.nii.gz", "Patient Ä 1/label.nii.gz")
     assert found(tmp_path) == {"Patient Ä 1": (["T2 größer"], "label.nii.gz")}
@@ -174,10 +199,89 @@ def test_links_that_lead_in_a_circle_end(tmp_path):
     assert found(tmp_path) == {"sub-01": (["FLAIR"], None)}
 
 
-def test_dicom_is_told_how_it_becomes_nifti(tmp_path):
-    touch(tmp_path, "patient/series/0001.dcm")
-    with pytest.raises(Problem, match="dcm2niix"):
+def test_masks_behind_links_are_found_once(tmp_path):
+    touch(tmp_path, "cohort/sub-01/FLAIR.nii.gz", "elsewhere/sub-01/sub-01_dseg.nii.gz")
+    (tmp_path / "elsewhere" / "again").symlink_to(".", target_is_directory=True)
+    derived = tmp_path / "cohort" / "derivatives"
+    derived.mkdir()
+    for link in ("manual", "the_same"):
+        (derived / link).symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (subject,) = find_subjects(tmp_path / "cohort")
+    assert subject.label == Scan(derived / "manual" / "sub-01" / "sub-01_dseg.nii.gz")
+
+
+def put_dicom(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(bytes(128) + b"DICM" + bytes(100))
+
+
+@pytest.mark.parametrize("name", ["0001.dcm", "0001.DCM", "IM_0001"])
+@pytest.mark.parametrize("subject", ["patient", "sub-02"])
+@pytest.mark.parametrize("alone", [True, False])
+def test_dicom_is_told_how_it_becomes_nifti(tmp_path, name, subject, alone):
+    put_dicom(tmp_path / subject / "series" / name)
+    if not alone:
+        touch(tmp_path, "sub-01/FLAIR.nii")
+    _, (problem,) = survey(tmp_path)
+    assert "convert its DICOM files, as with dcm2niix " in str(problem)
+    assert alone or str(problem).startswith(f"{subject}: has no channel; ")
+
+
+def test_few_files_are_opened_to_look_for_dicom(tmp_path):
+    touch(tmp_path, *(f"notes/{number:04}" for number in range(200)))
+    put_dicom(tmp_path / "notes" / "zzz")
+    os.mkfifo(tmp_path / "notes" / "0000 pipe")
+    with pytest.raises(Problem, match="no subject in it; put volumes into "):
         find_subjects(tmp_path)
+
+
+def test_what_looks_like_a_volume_and_is_not_read_is_a_line(tmp_path):
+    touch(tmp_path, *(f"p1/{name}" for name in ("T1.nii", "T2.img", "T2.hdr", "gt.nrrd", "PD.Nii")))
+    touch(tmp_path, "p2/T1.nii", "p2/pre/FLAIR.nii.gz", "p2/pre/T2.nii.gz", "p2/mri/orig.mgz")
+    touch(tmp_path, "p9_FLAIR.nii.gz", "p9_T1.nii.gz", "sub-01.mgz", "site/p3/T1.nii")
+    found, problems = survey(tmp_path)
+    assert ([subject.name for subject in found], problems) == (["p1", "p2"], [])
+    assert [str(problem) for problem in unread(tmp_path)] == [
+        "p9_FLAIR.nii.gz and 1 more: is nobody's by its name; move it to "
+        "<subject>/<channel>.nii.gz",
+        "sub-01.mgz: is no NIfTI file that is read; save it as .nii.gz",
+        "p1/PD.Nii and 2 more: is no NIfTI file that is read; save it as .nii.gz",
+        "p2/mri/orig.mgz: is no NIfTI file that is read; save it as .nii.gz",
+        "p2/pre/FLAIR.nii.gz and 1 more: lies where none is read; "
+        "move it to <subject>/, or out of the cohort",
+        "site/p3/T1.nii: lies where none is read; move it to <subject>/, or out of the cohort",
+    ]
+
+
+def test_what_else_a_folder_of_bids_holds_is_no_fault(tmp_path):
+    touch(tmp_path, "sub-01/anat/sub-01_T1w.nii.gz", "sub-01/dwi/sub-01_dwi.nii.gz")
+    touch(tmp_path, "sub-01/ses-a/func/sub-01_ses-a_bold.nii.gz", "sub-01/.cache/a.nii.gz")
+    touch(tmp_path, "derivatives/fmriprep/sub-01/anat/sub-01_desc-preproc_T1w.nii.gz")
+    put_dicom(tmp_path / "sourcedata" / "sub-01" / "0001.dcm")
+    touch(tmp_path, "code/template.nii.gz", "docs/notes.txt", "participants.tsv", "._a.nii.gz")
+    assert found(tmp_path) == {"sub-01": (["T1w"], None)}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (b"p\xff1/FLAIR.nii", r"p\udcff1"),
+        (b"p1/T\xff1.nii", r"p1/T\udcff1.nii"),
+        (b"sub-1_T\xff1.nii", r"sub-1_T\udcff1.nii"),
+        (b"derivatives/sub-1_\xff_mask.nii", r"derivatives/sub-1_\udcff_mask.nii"),
+        (b"p\n1/FLAIR.nii", r"p\n1"),
+    ],
+)
+def test_a_name_that_is_no_text_is_a_line(tmp_path, name, said):
+    touch(tmp_path, "sub-1/FLAIR.nii", os.fsdecode(name))
+    _, (problem,) = survey(tmp_path)
+    assert str(problem) == f"{said}: its name is no text in UTF-8 on one line; rename it"
+
+
+def test_a_cohort_whose_own_name_is_no_text(tmp_path):
+    folder = touch(tmp_path / os.fsdecode(b"\xff"), "p1/FLAIR.nii")
+    (problem,) = check_cohort(folder)
+    assert str(problem).startswith(rf"{tmp_path}/\udcff: its name is no text ")
 
 
 def test_a_fourth_axis_is_a_channel_a_volume(tmp_path):
@@ -204,6 +308,26 @@ def test_a_volume_that_is_not_there(tmp_path):
     write(tmp_path / "a.nii", body(0, 3))
     with pytest.raises(Problem, match=r"a\.nii, volume 3: is not there, the file has 0 to 2"):
         read_channel(Scan(tmp_path / "a.nii", 3))
+
+
+@pytest.mark.parametrize(
+    ("more", "volume", "said"),
+    [
+        (
+            (),
+            0,
+            ", volume 0: the file holds one volume, without a fourth axis; leave its `volume` ",
+        ),
+        ((2,), None, ": has 2 volumes; keep one 3-D volume in it, or say which as `volume` "),
+        ((1, 2), None, ": has shape (12, 14, 10, 1, 2); keep one 3-D volume in a file"),
+        ((1, 2), 0, ", volume 0: has shape (12, 14, 10, 1, 2); keep one 3-D volume in a file"),
+    ],
+)
+def test_a_volume_that_was_not_to_be_named_or_was(tmp_path, more, volume, said):
+    write(tmp_path / "p" / "a.nii", body(0, *more))
+    with pytest.raises(Problem) as caught:
+        read_channel(Scan(tmp_path / "p" / "a.nii", volume))
+    assert str(caught.value).startswith(f"p/a.nii{said}")
 
 
 def test_volumes_of_one_file_are_source_and_target(tmp_path):

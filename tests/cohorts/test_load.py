@@ -334,3 +334,11 @@ def test_two_real_patients(channel):
         assert np.isfinite(subject.image).all()
         # Small lesions lose their rims to voxels of 16 mm³; they stay lesions.
         assert 0.3 < subject.label.sum() * 0.016 / millilitres < 1.2
+
+
+@pytest.mark.parametrize("names", [{}, {"source_subjects": ["patient0"]}])
+def test_where_nobody_has_a_mask_the_names_that_count_are_said(scans, names):
+    for file in scans.glob("*/gt.nii.gz"):
+        file.rename(file.with_name("lesions.nii.gz"))
+    with pytest.raises(Problem, match=r"label\.nii\.gz \(or gt, consensus_gt, dseg, mask\)"):
+        load_study(scans, scans, **names)

@@ -131,8 +131,35 @@ def folder_instead(file: Path) -> None:
     file.mkdir()
 
 
+def pipe_instead(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
 def gone(file: Path) -> None:
     file.unlink()
+
+
+def claim(*dims: int, count: int | None = None) -> Spoil:
+    """Axes that a header claims, whatever follows it."""
+    rest = (1,) * (7 - len(dims))
+    return field(40, "<8h", len(dims) if count is None else count, *dims, *rest)
+
+
+def of_nifti2(spoil: Spoil) -> Spoil:
+    """The same file in the second version of the format, then spoilt."""
+
+    def both(file: Path) -> None:
+        image = nib.load(file)
+        nib.save(nib.Nifti2Image(np.asarray(image.dataobj), image.affine), file)
+        spoil(file)
+
+    return both
+
+
+def claim2(*dims: int) -> Spoil:
+    rest = (1,) * (7 - len(dims))
+    return of_nifti2(field(16, "<8q", len(dims), *dims, *rest))
 
 
 NAN, INF = float("nan"), float("inf")
@@ -176,7 +203,28 @@ SPOILT: dict[str, Spoil] = {
     "gzip of nothing": replaced(gzip.compress(b"", mtime=0)),
     "link in a circle": link_to_itself,
     "a folder": folder_instead,
+    "a pipe": pipe_instead,
 }
+# The fourth axis lies, alone or with others.
+LIES: dict[str, Spoil] = {
+    **{f"dim 4 = {n}": claim(*SHAPE, n) for n in (-1, 0, 2, 500, 501, 32767)},
+    "dim 4 and 5": claim(*SHAPE, 32767, 32767),
+    "dims 1 to 4": claim(32767, 32767, 32767, 32767),
+    "dims 1 to 7": claim(*(32767,) * 7),
+    "thin volumes": claim(1, 1, 1, 32767),
+    "thin and many": claim(1, 1, 32767, 32767),
+    "8 axes": claim(*SHAPE, 2, count=8),
+    **{f"version 2, dim 4 = {n}": claim2(*SHAPE, n) for n in (-1, 0, 2, 501, 10**8, 2**62)},
+    "version 2, dim 1 = 2^62": claim2(2**62, 14, 10),
+    "version 2, thin volumes": claim2(1, 1, 1, 10**8),
+    "version 2, all": claim2(*(2**62,) * 7),
+    "version 2, no axes": of_nifti2(field(16, "<q", 0)),
+    **{f"version 2, bit {seed}": of_nifti2(flip(seed)) for seed in range(20)},
+    **{f"version 2, cut at {n}": of_nifti2(cut_header(n)) for n in (4, 16, 80, 168, 540, 544)},
+    "version 2, offset": of_nifti2(field(168, "<q", 2**62)),
+    "version 2, datatype": of_nifti2(field(12, "<h", 999)),
+}
+SPOILT |= LIES
 LABELS: dict[str, Spoil] = {
     "label half": voxels(lambda data: data / 2),
     "label negative": voxels(lambda data: -data),
@@ -214,11 +262,39 @@ def consider(cohort: Path) -> list[str]:
 def test_a_spoilt_channel_is_a_line_or_a_valid_image(cohort, name):
     SPOILT[name](cohort / "p1" / "FLAIR.nii.gz")
     said = consider(cohort)
-    may_pass = ("bit ", "header cut at 348", "offset ", "bitpix", "slope", "intercept", "voxel ")
+    may_pass = (
+        "bit ",
+        "version 2, bit ",
+        "header cut at 348",
+        "offset ",
+        "bitpix",
+        "slope",
+        "intercept",
+        "voxel ",
+    )
     if not said:
         assert name.startswith((*may_pass, "6-D", "float64", "affine", "dim", "datatype"))
     else:
         assert any("p1" in line for line in said)
+
+
+@pytest.mark.parametrize("name", [name for name in LIES if "bit " not in name])
+def test_a_header_that_lies_costs_one_line_and_little_memory(cohort, name):
+    LIES[name](cohort / "p1" / "FLAIR.nii.gz")
+    tracemalloc.start()
+    try:
+        (line,) = map(str, check_cohort(cohort))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert line.startswith("p1/FLAIR.nii.gz: ")
+    assert peak < 0.01e9
+
+
+def test_a_time_series_is_one_line(cohort):
+    voxels(lambda data: np.repeat(data[..., None], 501, -1))(cohort / "p1" / "FLAIR.nii.gz")
+    (line,) = map(str, check_cohort(cohort))
+    assert line.startswith("p1/FLAIR.nii.gz: has 501 volumes, more than 500; ")
 
 
 @pytest.mark.parametrize("name", LABELS)
