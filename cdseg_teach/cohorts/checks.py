@@ -12,17 +12,8 @@ from typing import TypeVar
 import nibabel as nib
 import numpy as np
 
-from cdseg_teach.cohorts.layout import (
-    CARD_FILE,
-    STRUCTURES,
-    Card,
-    SubjectFiles,
-    is_mask,
-    read_card,
-    survey,
-    unread,
-    with_prefix,
-)
+from cdseg_teach.cohorts.card import CARD_FILE, STRUCTURES, Card, read_card
+from cdseg_teach.cohorts.layout import SubjectFiles, is_mask, survey, unread, with_prefix
 from cdseg_teach.cohorts.volumes import Scan, channel_problems, open_volume, read_label
 from cdseg_teach.problems import Problem
 

@@ -16,14 +16,13 @@ it says what it shows, while fMRIPrep's dseg beside it has tissues.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from cdseg_teach.cohorts.card import CARD_FILE
 from cdseg_teach.cohorts.unread import (
     NIFTI,
     holds_dicom,
@@ -36,12 +35,9 @@ from cdseg_teach.cohorts.unread import (
 from cdseg_teach.cohorts.volumes import Scan, count_volumes, reason
 from cdseg_teach.problems import Problem, raise_first
 
-CARD_FILE = "cohort.json"
 LABEL_NAMES = ("label", "gt", "consensus_gt", "dseg", "mask")  # the first that is there counts
-STRUCTURES = ("lesion",)  # what a mask shows where no cohort.json says it
 SIDES = ("source", "target")  # cohorts side by side, as data make writes them
 ENDINGS = NIFTI
-SPLIT_NAMES = ("train", "validation", "test")
 _SUBJECT = re.compile(r"(sub-[A-Za-z0-9]+)_(?:(ses-[A-Za-z0-9]+)_)?")
 DERIVED = "derivatives"  # where BIDS keeps segmentations
 _NOBODY = (DERIVED, "sourcedata", "code")  # folders of BIDS beside its subjects
@@ -70,31 +66,6 @@ class SubjectFiles:
     channels: Mapping[str, Scan]
     label: Scan | None
     spare: tuple[Scan, ...] = ()
-
-
-@dataclass(frozen=True)
-class Card:
-    """What `cohort.json` says.
-
-    Parameters
-    ----------
-    name, channels, structures
-        As in Cohort.
-    provenance, licence
-        Where the images come from, and how they may be used.
-    prepared
-        True when the images are normalised and on the working grid already.
-    splits
-        Subjects of train, validation and test; empty when the split is left to the reader.
-    """
-
-    name: str
-    channels: tuple[str, ...]
-    structures: tuple[str, ...]
-    provenance: str = ""
-    licence: str = ""
-    prepared: bool = False
-    splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def with_prefix(name: str) -> str:
@@ -387,56 +358,3 @@ def _instead(folder: Path, inside: list[Path]) -> str:
     if holds_dicom(folder):
         return f"no subject in it; {_FROM_DICOM}"
     return "no subject in it; put volumes into <subject>/<channel>.nii.gz"
-
-
-def read_card(folder: Path) -> Card | None:
-    """What `cohort.json` says, or None when there is none, as in what is no folder.
-
-    Raises
-    ------
-    Problem
-        When it is no JSON, or an entry is missing or of the wrong kind.
-    """
-    file = folder / CARD_FILE
-    if file.is_fifo():
-        raise Problem(f"{CARD_FILE}: is a pipe, which may never end; put a file there")
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise Problem(
-            f"{CARD_FILE}: cannot be read as JSON ({error}); mend or remove it"
-        ) from error
-    if not isinstance(content, dict):
-        raise Problem(f"{CARD_FILE}: is no JSON object; write {{...}} or remove it")
-    splits = content.get("splits", {})
-    if not isinstance(splits, dict) or set(splits) - set(SPLIT_NAMES):
-        raise Problem(
-            f"{CARD_FILE}: splits is no object of {', '.join(SPLIT_NAMES)}; mend or remove it"
-        )
-    return Card(
-        name=_text(content, "name", folder.resolve().name),
-        channels=_names(content, "channels"),
-        structures=_names(content, "structures"),
-        provenance=_text(content, "provenance"),
-        licence=_text(content, "licence"),
-        prepared=content.get("prepared") is True,
-        splits={key: _names(splits, key) for key in splits},
-    )
-
-
-def _names(content: dict[str, Any], key: str) -> tuple[str, ...]:
-    value = content.get(key)
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise Problem(f'{CARD_FILE}: {key} is no list of names; write "{key}": ["...", "..."]')
-    if len(set(value)) < len(value):
-        raise Problem(f"{CARD_FILE}: {key} names something twice; name each once")
-    return tuple(value)
-
-
-def _text(content: dict[str, Any], key: str, default: str = "") -> str:
-    value = content.get(key, default)
-    if not isinstance(value, str):
-        raise Problem(f'{CARD_FILE}: {key} is no text; write "{key}": "..."')
-    return value

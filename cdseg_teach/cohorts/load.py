@@ -7,17 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cdseg_teach.cohorts.card import SPLIT_NAMES, STRUCTURES, Card, read_card
 from cdseg_teach.cohorts.checks import expected_channels, file_problems, name_problems
 from cdseg_teach.cohorts.convert import Conversion, read_subject
 from cdseg_teach.cohorts.layout import (
     LABEL_NAMES,
-    SPLIT_NAMES,
-    STRUCTURES,
-    Card,
     SubjectFiles,
     check_command,
     find_subjects,
-    read_card,
     with_prefix,
 )
 from cdseg_teach.cohorts.namesakes import copies, namesakes

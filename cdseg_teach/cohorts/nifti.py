@@ -16,7 +16,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from cdseg_teach.cohorts.layout import CARD_FILE, Card, is_no_channel, with_prefix
+from cdseg_teach.cohorts.card import CARD_FILE, Card
+from cdseg_teach.cohorts.layout import is_no_channel, with_prefix
 from cdseg_teach.cohorts.resample import nearest
 from cdseg_teach.cohorts.study import Cohort, Subject
 from cdseg_teach.cohorts.volumes import Scan, count_volumes, open_volume, reason

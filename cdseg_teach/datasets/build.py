@@ -14,9 +14,10 @@ from typing import TextIO
 
 from tqdm.auto import tqdm
 
+from cdseg_teach.cohorts.card import Card
 from cdseg_teach.cohorts.checks import file_problems, name_problems
 from cdseg_teach.cohorts.convert import Conversion, read_subject
-from cdseg_teach.cohorts.layout import Card, SubjectFiles, with_prefix
+from cdseg_teach.cohorts.layout import SubjectFiles, with_prefix
 from cdseg_teach.cohorts.nifti import (
     filled,
     give_name,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cdseg_teach.cohorts.layout import read_card
+from cdseg_teach.cohorts.card import read_card
 from cdseg_teach.cohorts.nifti import check_place
 from cdseg_teach.cohorts.resample import check_grid
 from cdseg_teach.datasets.build import (

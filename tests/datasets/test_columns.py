@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from layouts import image, lay_out, mask, save
 
+from cdseg_teach.cohorts.card import read_card
 from cdseg_teach.cohorts.checks import check_cohort
-from cdseg_teach.cohorts.layout import read_card
 from cdseg_teach.datasets import get
 from cdseg_teach.datasets.columns import Row, decathlon_rows, find, read_columns, rows_of
 from cdseg_teach.datasets.get import convert
