@@ -32,6 +32,7 @@ ERRORS = {"hit": BLUE, "false alarm": ORANGE, "missed": YELLOW}
 # slice of a heart differ most in light: by 13 of 100 (CIE L*) or more. Others may be equally light,
 # so that a print in grey tells neighbours apart and no more.
 STRUCTURES = (ORANGE, BLUE, GREEN, PINK, YELLOW, RED, SKY)
+WINDOW = (-2.5, 3.0)  # what of a normalised image is black and what is white
 
 
 def upright(plane: np.ndarray, affine: np.ndarray) -> np.ndarray:
@@ -49,7 +50,7 @@ def upright(plane: np.ndarray, affine: np.ndarray) -> np.ndarray:
     return plane[:, ::-1] if affine[0, 0] > 0 else plane
 
 
-def grey(plane: np.ndarray, low: float = -2.5, high: float = 3.0) -> np.ndarray:
+def grey(plane: np.ndarray, low: float = WINDOW[0], high: float = WINDOW[1]) -> np.ndarray:
     """Return a slice as uint8: `low` black, `high` white, and 0, the outside, black."""
     return (np.clip((plane - low) / (high - low), 0, 1) * 255).astype(np.uint8) * (plane != 0)
 
