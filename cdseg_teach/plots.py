@@ -259,7 +259,10 @@ def contact_sheet(cohort: Cohort, channel: int = 0, most: int = 15) -> Picture:
     for name, (subject, split) in zip(names, people, strict=True):
         z = subject.telling_slice()
         truth = None if subject.label is None else subject.label[z]
-        picture = slice_picture(subject, channel, z, None, truth, structures=len(cohort.structures))
+        # As large as it is shown: of one that is made smaller, the white of the outline is lost.
+        picture = slice_picture(
+            subject, channel, z, None, truth, structures=len(cohort.structures), scale=2
+        )
         told = f"{name}\n{split}" + ", no label" * (truth is None)
         pictures.append((told, picture))
     shown = f"{len(pictures)} of {len(cohort.names)} subjects"

@@ -123,6 +123,7 @@ def slice_picture(
     prediction: np.ndarray | None = None,
     truth: np.ndarray | None = None,
     structures: int = 1,
+    scale: int = 4,
 ) -> np.ndarray:
     """Return one slice with its structures, uint8 [Y, X, 3], as radiologists hang it.
 
@@ -132,6 +133,8 @@ def slice_picture(
         Class indices [Y, X] of this slice.
     structures
         How many there are: one is `outlined`, several are `coloured`.
+    scale
+        Enlargement, a whole number.
     """
 
     def hung(mask: np.ndarray | None) -> np.ndarray | None:
@@ -139,7 +142,7 @@ def slice_picture(
 
     plane = grey(upright(subject.image[channel, z], subject.affine))
     draw = outlined if structures == 1 else coloured
-    return draw(plane, hung(prediction), hung(truth))
+    return draw(plane, hung(prediction), hung(truth), scale)
 
 
 def slice_of(
