@@ -201,7 +201,7 @@ def intervals(tables: Mapping[str, pd.DataFrame], x_label: str, title: str = "")
 
 
 def gallery(
-    pictures: Mapping[str, np.ndarray],
+    pictures: Mapping[str, np.ndarray] | Sequence[tuple[str, np.ndarray]],
     alt: str,
     columns: int = 5,
     legend: bool | Sequence[str] = False,
@@ -211,7 +211,7 @@ def gallery(
     Parameters
     ----------
     pictures
-        Title -> uint8 [Y, X] or [Y, X, 3].
+        Title -> uint8 [Y, X] or [Y, X, 3]; or pairs of these.
     alt
         What a person who cannot see them has to know.
     columns
@@ -220,15 +220,16 @@ def gallery(
         Whether to say what the colours of `errors` mean; or the names of the structures that
         `structures_of` shows.
     """
-    rows = -(-len(pictures) // columns)
-    lines = 1 + max(title.count("\n") for title in pictures)
-    tallest = max(picture.shape[0] / picture.shape[1] for picture in pictures.values())
+    pairs = list(pictures.items() if isinstance(pictures, Mapping) else pictures)
+    rows = -(-len(pairs) // columns)
+    lines = 1 + max(title.count("\n") for title, _ in pairs)
+    tallest = max(picture.shape[0] / picture.shape[1] for _, picture in pairs)
     height = rows * (10 / columns * tallest + 0.26 * lines) + 0.45 * bool(legend)  # inches
     figure = Picture(10, height, alt)
     for axes in (places := figure.subplots(rows, columns, squeeze=False).ravel()):
         axes.set_axis_off()
         axes.set_anchor("S")  # what is left over goes to the titles
-    for axes, (title, picture) in zip(places, pictures.items(), strict=False):
+    for axes, (title, picture) in zip(places, pairs, strict=False):
         axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axes.set_title(title, fontsize=INK)
     if legend:
@@ -253,18 +254,32 @@ def contact_sheet(cohort: Cohort, channel: int = 0, most: int = 15) -> Picture:
         for split, those in cohort.splits.items()
         for subject in those.subjects[:most]
     ][:most]
-    pictures = {}
-    for subject, split in people:
+    names = _short([subject.name for subject, _ in people])
+    pictures = []
+    for name, (subject, split) in zip(names, people, strict=True):
         z = subject.telling_slice()
         truth = None if subject.label is None else subject.label[z]
-        name = subject.name if len(subject.name) <= 16 else f"…{subject.name[-14:]}"
-        title = f"{name}\n{split}"
-        pictures[title] = slice_picture(
-            subject, channel, z, None, truth, structures=len(cohort.structures)
+        # As large as it is shown: of one that is made smaller, the white of the outline is lost.
+        picture = slice_picture(
+            subject, channel, z, None, truth, structures=len(cohort.structures), scale=2
         )
+        told = f"{name}\n{split}" + ", no label" * (truth is None)
+        pictures.append((told, picture))
     shown = f"{len(pictures)} of {len(cohort.names)} subjects"
     alt = f"{cohort.name}, {cohort.channels[channel]}, {shown}, labels dashed in white."
+    unlabelled = [n for n, (subject, _) in zip(names, people, strict=True) if subject.label is None]
+    if unlabelled:
+        alt += f" Without a label: {', '.join(unlabelled)}."
     return gallery(pictures, alt, columns=min(5, len(pictures)))
+
+
+def _short(names: Sequence[str], most: int = 16) -> list[str]:
+    """Names that fit above a picture: the end of a long one, numbered where ends agree."""
+    ends = [name if len(name) <= most else f"…{name[2 - most :]}" for name in names]
+    return [
+        end if ends.count(end) == 1 else f"{number}: …{end[6 - most :]}"
+        for number, end in enumerate(ends, start=1)
+    ]
 
 
 def colours_of(structures: Sequence[str]) -> dict[str, str]:

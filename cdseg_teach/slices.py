@@ -32,6 +32,7 @@ ERRORS = {"hit": BLUE, "false alarm": ORANGE, "missed": YELLOW}
 # slice of a heart differ most in light: by 13 of 100 (CIE L*) or more. Others may be equally light,
 # so that a print in grey tells neighbours apart and no more.
 STRUCTURES = (ORANGE, BLUE, GREEN, PINK, YELLOW, RED, SKY)
+WINDOW = (-2.5, 3.0)  # what of a normalised image is black and what is white
 
 
 def upright(plane: np.ndarray, affine: np.ndarray) -> np.ndarray:
@@ -49,7 +50,7 @@ def upright(plane: np.ndarray, affine: np.ndarray) -> np.ndarray:
     return plane[:, ::-1] if affine[0, 0] > 0 else plane
 
 
-def grey(plane: np.ndarray, low: float = -2.5, high: float = 3.0) -> np.ndarray:
+def grey(plane: np.ndarray, low: float = WINDOW[0], high: float = WINDOW[1]) -> np.ndarray:
     """Return a slice as uint8: `low` black, `high` white, and 0, the outside, black."""
     return (np.clip((plane - low) / (high - low), 0, 1) * 255).astype(np.uint8) * (plane != 0)
 
@@ -122,6 +123,7 @@ def slice_picture(
     prediction: np.ndarray | None = None,
     truth: np.ndarray | None = None,
     structures: int = 1,
+    scale: int = 4,
 ) -> np.ndarray:
     """Return one slice with its structures, uint8 [Y, X, 3], as radiologists hang it.
 
@@ -131,6 +133,8 @@ def slice_picture(
         Class indices [Y, X] of this slice.
     structures
         How many there are: one is `outlined`, several are `coloured`.
+    scale
+        Enlargement, a whole number.
     """
 
     def hung(mask: np.ndarray | None) -> np.ndarray | None:
@@ -138,7 +142,7 @@ def slice_picture(
 
     plane = grey(upright(subject.image[channel, z], subject.affine))
     draw = outlined if structures == 1 else coloured
-    return draw(plane, hung(prediction), hung(truth))
+    return draw(plane, hung(prediction), hung(truth), scale)
 
 
 def slice_of(

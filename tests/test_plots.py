@@ -9,7 +9,7 @@ from matplotlib.text import Text
 from toy import toy_study, toy_subject
 
 from cdseg_teach import plots
-from cdseg_teach.cohorts import Cohort, Split
+from cdseg_teach.cohorts import Cohort, Split, Subject
 from cdseg_teach.evaluation import evaluate
 from cdseg_teach.experiments.alignment import lines
 
@@ -129,16 +129,38 @@ def test_a_contact_sheet_shows_each_subject_by_name_and_split() -> None:
     assert f"3 of {len(titles)} subjects" in few.alt
 
 
+def cohort_of(*train: Subject) -> Cohort:
+    nobody = Split((), tuple)
+    return Cohort(
+        "c", ("one", "two"), ("lesion",), train=Split.of(train), validation=nobody, test=nobody,
+        labels_for_training=True,
+    )  # fmt: skip
+
+
+def titles_of(figure: plots.Picture) -> list[str]:
+    return [axes.get_title() for axes in figure.axes if axes.get_title()]
+
+
 def test_long_names_do_not_run_into_each_other() -> None:
     subject = toy_subject("a-very-long-name-of-a-subject-07")
-    nobody = Split((), tuple)
-    cohort = Cohort(
-        "c", ("one", "two"), ("lesion",), train=Split.of([subject]), validation=nobody,
-        test=nobody, labels_for_training=True,
-    )  # fmt: skip
-    (title,) = [axes.get_title() for axes in plots.contact_sheet(cohort).axes]
+    (title,) = titles_of(plots.contact_sheet(cohort_of(subject)))
     assert len(title.split("\n")[0]) <= 16
     assert title.split("\n")[0].endswith("subject-07")
+
+
+def test_nobody_is_lost_where_the_ends_of_names_agree() -> None:
+    names = ["ward-a-of-a-clinic-subject-07", "ward-b-of-a-clinic-subject-07", "sub-08"]
+    titles = titles_of(plots.contact_sheet(cohort_of(*map(toy_subject, names))))
+    assert len(titles) == len(set(titles)) == 3
+    assert titles[2] == "sub-08\ntrain"
+    assert all(len(title.split("\n")[0]) <= 16 for title in titles)
+
+
+def test_who_has_no_label_is_told() -> None:
+    one, other = toy_subject("sub-01"), toy_subject("sub-02").without_label()
+    sheet = plots.contact_sheet(cohort_of(one, other))
+    assert titles_of(sheet) == ["sub-01\ntrain", "sub-02\ntrain, no label"]
+    assert sheet.alt.endswith("Without a label: sub-02.")
 
 
 def test_intervals_are_said_in_words() -> None:

@@ -103,7 +103,8 @@ class AlphaView(SteppedView):
         self.channel.observe(lambda _: self.refresh(now=True), "value")
 
     def _arranged(self) -> w.Widget:
-        self.alpha.layout = w.Layout(flex="1 1 auto", width="auto")
+        # What does not fit beside it goes below: a slider without length cannot be moved.
+        self.alpha.layout = w.Layout(flex="1 1 auto", width="auto", min_width="340px")
         for dropdown, width in ((self.start, "240px"), (self.channel, "200px")):
             dropdown.layout, dropdown.style = (
                 w.Layout(width=width),
@@ -114,12 +115,12 @@ class AlphaView(SteppedView):
         for box, width in boxes.items():
             box.layout = w.Layout(width=width)
         steps = [self.play, self.pause, self.step, self.segmenter, self.discriminator, self.reset]
-        row = w.Layout(align_items="center", width="100%", overflow="visible")
+        row = w.Layout(align_items="center", width="100%", overflow="visible", flex_flow="row wrap")
         told = legend(self.lab.study.target.structures, "truth, dashed white (only to look)")
         self.legend = w.HTML(f"<div class='cdseg-legend'>{told}</div>")
         picture = w.VBox(
             [self.channel, self.picture, self.legend],
-            layout=w.Layout(width="384px", flex="0 0 auto"),
+            layout=w.Layout(width="33%", max_width="384px", min_width="250px", flex="0 0 auto"),
         )
         box = w.VBox(
             [

@@ -45,11 +45,14 @@ _STYLE = {
     "dsc_source": (3, BLUE, "solid", "circle"),
     "dsc_target": (3, RED, "solid", "triangle-up"),
 }
+# The dotted levels are named here: beside the line their names would lie on a curve, where the
+# plots are narrow on the axis, too.
+_CHANCE = "<span style='font-size:14px'>┈ {}chance</span>"
 _TITLES = (
     f"<b style='color:{GREEN}'>━ L<sub>seg</sub></b>   "
-    f"<b style='color:{PINK}'>┅ L<sub>adv</sub></b>",
-    f"<b>Features</b>   <b style='color:{BLUE}'>● S</b>   <b style='color:{RED}'>▲ T</b>",
-    "<b>Discriminator: S or T?</b> accuracy, %",
+    f"<b style='color:{PINK}'>┅ L<sub>adv</sub></b>   {_CHANCE.format('ln 2 = ')}",
+    f"<b>Features</b>  <b style='color:{BLUE}'>● S</b>  <b style='color:{RED}'>▲ T</b>",
+    f"<b>Discriminator</b> right, %  {_CHANCE.format('')}",
     f"<b>DSC, %</b>   <b style='color:{BLUE}'>● on S</b>   <b style='color:{RED}'>▲ on T</b>",
 )
 
@@ -60,10 +63,10 @@ def empty_figure() -> Any:
         rows=3,
         cols=2,
         specs=[[{}, {"rowspan": 3}], [{}, None], [{}, None]],
-        column_widths=[0.6, 0.4],
+        column_widths=[0.58, 0.42],
         shared_xaxes=True,
         vertical_spacing=0.1,
-        horizontal_spacing=0.05,
+        horizontal_spacing=0.08,  # room for "PC 2" in the narrowest window
         subplot_titles=_TITLES,
     )
     for pinned in (True, False):
@@ -105,21 +108,6 @@ def _dress(figure: Any) -> None:
     figure.update_layout(LAYOUT, shapes=[_level(50, "y3"), _level(0.693, "y"), cursor(0)])
     figure.update_annotations(font_size=17, xanchor="left", x=0.0)
     figure.layout.annotations[1].update(x=figure.layout.xaxis2.domain[0])
-    for text, y, ref, side in (
-        ("chance", 50, "y3", "top"),
-        ("ln 2 = chance", -0.159, "y", "bottom"),
-    ):
-        figure.add_annotation(
-            text=text,
-            x=1,
-            xref="x domain",
-            y=y,
-            yref=ref,
-            xanchor="right",
-            yanchor=side,
-            showarrow=False,
-            font={"size": 14},
-        )
     figure.update_xaxes(**AXIS, rangemode="tozero")
     figure.update_yaxes(**AXIS)
     figure.update_yaxes(

@@ -65,6 +65,37 @@ class Fit(anywidget.AnyWidget):
     """
 
 
+class CanvasName(anywidget.AnyWidget):
+    """A widget without a face that names the canvas in the same box for a screen reader.
+
+    Keys that are pressed there are the canvas's own: JupyterLab would take C and V for copy and
+    paste of a cell.
+    """
+
+    _esm = """
+    function render({ model, el }) {
+      let box;
+      const tell = () => {
+        for (const canvas of box.querySelectorAll("canvas:not([aria-label])")) {
+          canvas.setAttribute("role", "img");
+          canvas.setAttribute("aria-label", model.get("name"));
+        }
+      };
+      const observer = new MutationObserver(tell);
+      requestAnimationFrame(() => {
+        box = el.parentElement ?? el;
+        box.dataset.lmSuppressShortcuts = "true";
+        observer.observe(box, { childList: true, subtree: true });
+        tell();
+      });
+      return () => observer.disconnect();
+    }
+    export default { render };
+    """
+
+    name = traitlets.Unicode().tag(sync=True)
+
+
 class AltImage(anywidget.AnyWidget):
     """A PNG with alternative text, for which ipywidgets' Image has no place.
 

@@ -118,3 +118,12 @@ def test_the_lab_fits_a_projector_without_scrolling(opened: Notebook) -> None:
     panel = opened.page.locator(".jp-NotebookPanel-notebook").bounding_box()
     assert box["height"] <= panel["height"]
     assert box["width"] <= panel["width"]
+
+
+def test_the_slider_keeps_a_length_in_a_narrow_window(opened: Notebook) -> None:
+    opened.page.set_viewport_size({"width": 1280, "height": 720})
+    lab = opened.page.locator(".cdseg-lab")
+    opened.wait_for(lambda: lab.bounding_box()["width"] < 900, "the lab takes the new width")
+    track = opened.slider("α").locator("xpath=ancestor::*[contains(@class, 'noUi-target')]")
+    opened.wait_for(lambda: track.bounding_box()["width"] >= 200, "the slider has a length")
+    opened.screenshot("alpha-5-narrow")

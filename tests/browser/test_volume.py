@@ -29,5 +29,14 @@ def test_a_person_is_drawn(server: Server, notebook: Notebook) -> None:
         return len(set(shot)) > 200 and len(shot) > 20_000  # an empty canvas packs into less
 
     notebook.wait_for(is_drawn, "the person is drawn")
+    notebook.wait_for(
+        lambda: "three planes" in (canvas.get_attribute("aria-label") or ""), "it has a name"
+    )
     notebook.screenshot("volume")
+    canvas.click()
+    before = canvas.screenshot()
+    notebook.page.keyboard.press("v")
+    notebook.wait_for(lambda: canvas.screenshot() != before, "a key acts on the picture")
+    cells = notebook.page.locator(".jp-Notebook .jp-CodeCell").count()
+    assert cells == 1  # and not on the notebook, where V pastes
     assert notebook.errors() == []
