@@ -7,6 +7,7 @@ one that declares its options. Commands import what they need when they run: ``-
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -58,6 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         for line in str(problem).split("\n"):
             print(f"cdseg-teach: {line}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # `... | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (OSError, RunFailed) as error:
         print(f"cdseg-teach: the run failed: {error}", file=sys.stderr)
         return 1

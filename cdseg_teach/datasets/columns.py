@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from cdseg_teach.cohorts.layout import ENDINGS, SubjectFiles
-from cdseg_teach.cohorts.volumes import Scan
+from cdseg_teach.cohorts.volumes import Scan, reason
 from cdseg_teach.problems import Problem
 
 LABEL = "label"
@@ -73,8 +73,10 @@ def read_columns(file: str | Path) -> tuple[Row, ...]:
     """
     try:
         text = Path(file).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Problem(f"{file}: cannot be read ({error}); save it as CSV in UTF-8") from error
+    except OSError as error:
+        raise Problem(f"{file}: cannot be read ({reason(error)}); name a column map") from error
+    except UnicodeDecodeError as error:
+        raise Problem(f"{file}: is no text in UTF-8; save it as CSV in UTF-8") from error
     return rows_of(text, Path(file).name)
 
 

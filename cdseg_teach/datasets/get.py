@@ -205,6 +205,8 @@ def _scans(chosen: PublicSet, place: Path) -> Path:
 
 def _found(chosen: PublicSet, scans: Path) -> Found:
     """The set's subjects, where its column map or its own description says."""
+    if not scans.is_dir():
+        raise Problem(f"{scans}: no such folder; name the one that {chosen.name} lies in")
     if chosen.columns:
         rows = rows_of(chosen.columns, chosen.name)
         first = rows[0].path
@@ -222,7 +224,8 @@ def _found(chosen: PublicSet, scans: Path) -> Found:
     try:
         return find(rows, scans)
     except Problem as problem:
-        raise Problem(f"{problem} ({chosen.name} is looked for as {scans}/{first})") from None
+        where = f"name the folder that {first} of {chosen.name} begins in"
+        raise Problem(f"{str(problem).partition('; mend the row')[0]}; {where}") from None
 
 
 def _check_room(name: str, needed: int, work: Path) -> None:

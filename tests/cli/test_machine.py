@@ -96,3 +96,10 @@ def test_the_module_is_the_command():
 
 def test_the_checkout_is_where_this_test_is():
     assert Path(__file__).resolve().parents[2] == machine.CHECKOUT
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure():
+    command = f"{sys.executable} -m cdseg_teach data list | true"
+    for _ in range(3):  # now and then everything is written before the pipe is closed
+        said = subprocess.run(command, shell=True, capture_output=True, text=True)
+        assert said.stderr == ""

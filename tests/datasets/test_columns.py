@@ -96,8 +96,8 @@ def test_each_mistake_in_a_map_is_one_line(text, said):
 
 def test_a_map_that_cannot_be_read(tmp_path):
     (tmp_path / "map.csv").write_bytes(b"\xff\xfe\x00")
-    for name in ("map.csv", "nowhere.csv"):
-        with pytest.raises(Problem, match=f"{name}: cannot be read"):
+    for name, said in (("map.csv", "is no text in UTF-8"), ("nowhere.csv", "cannot be read")):
+        with pytest.raises(Problem, match=f"{name}: {said}"):
             read_columns(tmp_path / name)
 
 
