@@ -19,6 +19,7 @@ MAX_VOXELS = 512 * 512 * 320  # a long CT of the heart; reading one takes two co
 MAX_VOLUMES = 500  # of a 4-D file, each a channel: diffusion has up to 300; more is a time series
 DEFLATE_LIMIT = 1032  # gzip cannot make anything smaller than by this factor
 SMALLEST_SPACING_MM = 1e-3
+LONGEST_MM = 3000.0  # a person with room around; beyond, somebody has taken another unit for mm
 CHUNK = 2**20  # bytes that are read at a time where only the end of a file matters
 LARGEST = 1e30  # beyond, a sum of squares overflows
 FLATTEST_VOXEL = 1e-3  # volume of a voxel over the product of its edges: 1 at right angles
@@ -85,6 +86,14 @@ def open_volume(scan: Scan) -> nib.Nifti1Image:
             f"{scan}: header claims {shape} voxels, too many for {stored_bytes} bytes; "
             "copy it again"
         )
+    _check_axes(scan, shape)
+    _check_geometry(scan, affine, stored_spacing, shape[:3])
+    _check_size(scan, shape[:3], image.get_data_dtype().itemsize)
+    return image
+
+
+def _check_axes(scan: Scan, shape: tuple[int, ...]) -> None:
+    """A Problem unless the volume that is asked for is there."""
     if len(shape) == 4 and scan.volume is None and shape[3] > MAX_VOLUMES:
         what = f"has {shape[3]} volumes, more than {MAX_VOLUMES}"
         raise Problem(f"{scan}: {what}; keep those that are to be channels")
@@ -98,6 +107,12 @@ def open_volume(scan: Scan) -> nib.Nifti1Image:
         raise Problem(f"{scan}: has shape {shape}; keep one 3-D volume in a file")
     if scan.volume is not None and not 0 <= scan.volume < shape[3]:
         raise Problem(f"{scan}: is not there, the file has 0 to {shape[3] - 1}; name one of these")
+
+
+def _check_geometry(
+    scan: Scan, affine: np.ndarray | None, stored_spacing: np.ndarray, shape: tuple[int, ...]
+) -> None:
+    """A Problem unless the voxels have a place and a size that a body's can have."""
     if affine is None or not np.isfinite(affine).all():
         raise Problem(f"{scan}: affine is not finite; export it with its geometry")
     spacing = nib.affines.voxel_sizes(affine)
@@ -105,15 +120,19 @@ def open_volume(scan: Scan) -> nib.Nifti1Image:
         raise Problem(f"{scan}: spacing is zero; export it with its geometry")
     if abs(np.linalg.det(affine[:3, :3] / spacing)) < FLATTEST_VOXEL:
         raise Problem(f"{scan}: affine is singular; export it with its geometry")
-    if math.prod(shape[:3]) > MAX_VOXELS:
-        raise Problem(
-            f"{scan}: {shape[:3]} is more than {MAX_VOXELS} voxels; crop or downsample it"
-        )
-    itemsize = image.get_data_dtype().itemsize
-    if math.prod(shape[:3]) * itemsize > 4 * MAX_VOXELS:  # the other copy that reading takes
-        what = f"{shape[:3]} voxels of {itemsize} bytes do not fit into memory"
+    longest = max(n * step for n, step in zip(shape, spacing, strict=True))
+    if longest > LONGEST_MM:
+        what = f"is {longest / 1000:.4g} m long by its affine"
+        raise Problem(f"{scan}: {what}; export it again, its unit has to be mm")
+
+
+def _check_size(scan: Scan, shape: tuple[int, ...], itemsize: int) -> None:
+    """A Problem when the volume would take too much memory."""
+    if math.prod(shape) > MAX_VOXELS:
+        raise Problem(f"{scan}: {shape} is more than {MAX_VOXELS} voxels; crop or downsample it")
+    if math.prod(shape) * itemsize > 4 * MAX_VOXELS:  # the other copy that reading takes
+        what = f"{shape} voxels of {itemsize} bytes do not fit into memory"
         raise Problem(f"{scan}: {what}; save it as float32")
-    return image
 
 
 def read_volume(scan: Scan) -> nib.Nifti1Image:

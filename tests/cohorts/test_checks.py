@@ -78,6 +78,10 @@ def singular_affine(file: Path) -> None:
     patch_header(file, 280, np.ones(12, "<f4").tobytes())  # srow_x, srow_y, srow_z
 
 
+def affine_in_micrometres(file: Path) -> None:
+    patch_header(file, 280, (1000 * np.eye(3, 4, dtype="<f4")).tobytes())
+
+
 def nan_affine(file: Path) -> None:
     patch_header(file, 280, np.full(12, np.nan, "<f4").tobytes())
 
@@ -106,6 +110,7 @@ BAD_VOLUMES = {
     "4d": (be_4d, "one 3-D volume"),
     "spacing": (zero_spacing, "spacing is zero"),
     "singular": (singular_affine, "affine is singular"),
+    "micrometres": (affine_in_micrometres, "is 24 m long by its affine"),
     "nan affine": (nan_affine, "affine is not finite"),
     "huge": (huge_header, "header claims (30000, 30000, 30000)"),
     "text": (be_text, "cannot be opened"),
