@@ -12,7 +12,7 @@ from toy import toy_study
 from cdseg_teach.cohorts.study import Study
 
 # Tests hold learners to the last bit, which a GPU does not keep: its sums have no fixed order.
-os.environ["CUDA_VISIBLE_DEVICES"] = ""
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -15,7 +16,7 @@ from nibabel.openers import ImageOpener
 
 from cdseg_teach.problems import Problem
 
-MAX_VOXELS = 512 * 512 * 320  # a long CT of the heart; reading one takes two copies of 0.34 GB
+MAX_VOXELS = 512 * 512 * 320  # a long CT of the heart; as float32, 0.34 GB
 MAX_VOLUMES = 500  # of a 4-D file, each a channel: diffusion has up to 300; more is a time series
 DEFLATE_LIMIT = 1032  # gzip cannot make anything smaller than by this factor
 SMALLEST_SPACING_MM = 1e-3
@@ -311,11 +312,20 @@ def _voxels(
         image = kind.from_stream(stream)
         for volume in volumes:
             if volume is None:
-                yield image.get_fdata(dtype=np.float32, caching="unchanged")
+                yield _scaled(image.dataobj)
             else:
                 yield np.asarray(image.dataobj[:, :, :, volume], np.float32)
         while stream.read(CHUNK):
             pass
+
+
+def _scaled(stored: Any) -> np.ndarray:
+    """What the stored numbers stand for, float32: nibabel would hold them as float64 in between."""
+    data: np.ndarray = stored.get_unscaled().astype(np.float32)
+    if (stored.slope, stored.inter) != (1, 0):
+        data *= np.float32(stored.slope)
+        data += np.float32(stored.inter)
+    return data
 
 
 def _broken(scan: Scan, error: Exception) -> Problem:

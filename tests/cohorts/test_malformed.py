@@ -17,7 +17,7 @@ import pytest
 from cdseg_teach.cohorts.checks import check_cohort
 from cdseg_teach.cohorts.load import load_study
 from cdseg_teach.cohorts.report import overview
-from cdseg_teach.cohorts.volumes import MAX_VOXELS
+from cdseg_teach.cohorts.volumes import MAX_VOXELS, Scan, read_volume
 from cdseg_teach.problems import Problem
 
 SHAPE = (12, 14, 10)
@@ -343,3 +343,19 @@ def test_memory_holds_two_copies_of_a_volume_at_most(cohort):
 
 def test_there_are_two_hundred():
     assert len(SPOILT) + len(LABELS) >= 200
+
+
+def test_a_scale_in_the_header_costs_no_third_copy(tmp_path):
+    """Hounsfield units are stored with an intercept: nibabel alone would hold them as float64."""
+    stored = np.random.default_rng(0).integers(0, 4000, (160, 160, 160)).astype(np.int16)
+    image = nib.Nifti1Image(stored, AFFINE)
+    image.header.set_slope_inter(0.5, -1024)
+    nib.save(image, tmp_path / "CT.nii.gz")
+    tracemalloc.start()
+    try:
+        volume = read_volume(Scan(tmp_path / "CT.nii.gz"))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert np.array_equal(np.asarray(volume.dataobj), stored * 0.5 - 1024)
+    assert peak < 2.2 * stored.size * 4
