@@ -59,9 +59,7 @@ def test_styles_come_from_the_others_given(uncropped, draws):
     torch.testing.assert_close(changed, 2 * images[:1])
 
 
-@pytest.mark.skipif(
-    not torch.cuda.is_available(), reason="no GPU is to be seen"
-)
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is to be seen")
 def test_others_may_stay_on_the_cpu(uncropped):
     images, _ = uncropped
     draws = torch.Generator().manual_seed(0)
