@@ -90,8 +90,9 @@ def load_study(
     seed
         Deals subjects out to train, validation and test where cohort.json does not. A single source
         subject is trained on, a single target subject is tested on; target subjects without a label
-        are only adapted to. A name that both folders have counts as one person: never learned from
-        in one and tested in the other.
+        are only adapted to. A name that both folders have counts as one person, who is not learned
+        from in one and tested in the other; where a cohort.json says otherwise, or it is the only
+        such name, a note tells it.
 
     Returns
     -------
@@ -128,7 +129,7 @@ def load_study(
             bool(side.card and side.card.prepared),
         )
         _check(side, conversion)
-        dealing.append(_dealt(side, seed, folds, both, carded=not halved))
+        dealing.append(_dealt(side, seed, folds, _labelled(both, sides), carded=not halved))
         cohort = _cohort(side, conversion, dealing[-1], prefixed=bool(both))
         cohorts.append(cohort)
         notes += _notes(side, cohort)
@@ -292,6 +293,16 @@ def _shared(source: _Side, target: _Side) -> tuple[frozenset[str], frozenset[str
     raise_first(list(copies(source.subjects, target.subjects)))
     ours, theirs = ([s.name for s in side.subjects] for side in (source, target))
     return namesakes(ours, theirs), namesakes(theirs, ours)
+
+
+def _labelled(shared: frozenset[str], sides: tuple[_Side, _Side]) -> frozenset[str]:
+    """Those of the names that have a label in both folders: only they are dealt out in both.
+
+    With the others among them, the two sides would draw from two lists, and part one person.
+    """
+    for side in sides:
+        shared = namesakes(sorted(shared), [s.name for s in side.subjects if s.label])
+    return shared
 
 
 def _namesake_notes(

@@ -45,6 +45,18 @@ def test_names_in_both_folders_are_dealt_out_once(tmp_path, folds, prefix):
         assert any("7 names are in both folders" in note for note in study.notes)
 
 
+@pytest.mark.parametrize("folds", [None, 4])
+def test_a_namesake_without_a_label_parts_nobody(tmp_path, folds):
+    people(tmp_path / "S", [f"p{n}" for n in range(10)], 0)
+    people(tmp_path / "T", [f"p{n}" for n in range(10)], 100)
+    for name in ("p2", "p5"):
+        (tmp_path / "T" / name / "label.nii.gz").unlink()
+    for seed in range(4 if folds else 10):
+        study = load_study(tmp_path / "S", tmp_path / "T", folds=folds, seed=seed)
+        ours, theirs = splits_of(study)
+        assert not ours["train"] & theirs["test"]
+
+
 def test_over_all_folds_everybody_of_t_is_tested_once(tmp_path):
     people(tmp_path / "S", ["a", "b"], 0)
     people(tmp_path / "T", list("abcdef"), 10)
